@@ -1,0 +1,59 @@
+// Finds a Node.js that Pulsebus runs on and starts a program with it. Plain JavaScript that any Node.js from 18 on can
+// run: it is the one file that must work before the right Node.js is there.
+//
+//   node bin/runtime.js FILE [ARGUMENT ...]
+//
+// The Node.js that runs this file is used when it is new enough; otherwise the one that `npm ci` brought
+// (optionalDependencies in package.json; Linux only). Signals are passed on, and so is the exit status.
+import { spawn } from "node:child_process";
+import { existsSync } from "node:fs";
+import { constants } from "node:os";
+import { resolve } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+
+const MINIMUM = [24, 6];
+const FORWARDED_SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP", "SIGUSR2"];
+const root = fileURLToPath(new URL("..", import.meta.url));
+
+function isNewEnough(version) {
+  const [major, minor] = version.split(".").map(Number);
+  return major > MINIMUM[0] || (major === MINIMUM[0] && minor >= MINIMUM[1]);
+}
+
+function findBundledNode() {
+  const candidate = resolve(root, `node_modules/node-linux-${process.arch}/bin/node`);
+  return process.platform === "linux" && existsSync(candidate) ? candidate : undefined;
+}
+
+function spawnWith(node, argv) {
+  const child = spawn(node, argv, { stdio: "inherit" });
+  for (const signal of FORWARDED_SIGNALS) process.on(signal, () => child.kill(signal));
+  child.on("error", (error) => {
+    console.error(`pulsebus: could not start ${node}: ${error.message}`);
+    process.exit(1);
+  });
+  child.on("exit", (code, signal) => process.exit(signal ? 128 + constants.signals[signal] : code));
+}
+
+/** Runs `file` with `args` on a Node.js that is new enough, in this process where that is possible. */
+export async function run(file, args) {
+  if (isNewEnough(process.versions.node)) {
+    process.argv = [process.execPath, file, ...args];
+    await import(pathToFileURL(file).href);
+    return;
+  }
+  const node = findBundledNode();
+  if (node === undefined) {
+    console.error(
+      `pulsebus: needs Node.js ${MINIMUM.join(".")} or newer, this is ${process.versions.node}, and npm did not install its own: ` +
+        "run `npm ci` again with the registry in reach, or install Node.js 24.",
+    );
+    process.exit(1);
+  }
+  spawnWith(node, [file, ...args]);
+}
+
+if (process.argv[1] !== undefined && resolve(process.argv[1]) === fileURLToPath(import.meta.url)) {
+  const [file, ...args] = process.argv.slice(2);
+  await run(resolve(file), args);
+}

@@ -1,0 +1,186 @@
+/**
+ * The bus as its edges see it: topics, subscriptions and their deliveries as durable resources. HTTP, the CLI and the
+ * tests go through this interface and nothing below it. Every failure is a `PulsebusError`.
+ */
+import type { TopicPlan } from "../config/plan.ts";
+import type { Event } from "../event/event.ts";
+import type { DeadLetterReason, DeliveryFilter, DeliveryRow, DeliveryRowWithHistory, Page } from "../store/port.ts";
+import type { Subscription, SubscriptionInput } from "../subscription/subscription.ts";
+import type { HistogramSnapshot } from "../telemetry/histogram.ts";
+import type { Capabilities, GroupStats, Item, PublishResult, Start, TopicPage, TopicStats } from "../transport/port.ts";
+
+export type Origin = "api" | "config" | "internal";
+
+/** What the publish path holds of a topic; found once a request, without waiting when the topic is known. */
+export interface OpenTopic {
+  readonly name: string;
+  readonly strict: boolean;
+  readonly counters: TopicCounters;
+  /** One result per event, by index, after durable storage. Never rejects. */
+  publish(events: readonly Event[]): Promise<readonly PublishResult[]>;
+}
+
+/** Plain fields, read when metrics are scraped. */
+export interface TopicCounters {
+  published: number;
+  /** By error code. */
+  refused: Record<string, number>;
+  /** By leniency that reading needed. */
+  leniencies: Record<string, number>;
+}
+
+export interface TopicView {
+  readonly plan: TopicPlan;
+  readonly origin: Origin;
+  readonly stats: TopicStats;
+}
+
+export type SubscriptionState = "active" | "paused" | "failing" | "detached";
+
+export interface SubscriptionStatus {
+  readonly state: SubscriptionState;
+  readonly reason: string | undefined;
+  /** Unread events, before filters; undefined where the transport can't tell. */
+  readonly backlog: number | undefined;
+  readonly oldestAt: number | undefined;
+  readonly inFlight: number;
+  readonly parked: number;
+  readonly deadLetters: number;
+  /** Since the process started, like every counter here. */
+  readonly delivered: number;
+  readonly attempts: number;
+  /** Events that loop protection kept from being forwarded. */
+  readonly loopDropped: number;
+  /** Events that retention took before they were received. */
+  readonly skipped: number;
+  readonly lastError: string | undefined;
+  readonly lastAttemptAt: number | undefined;
+}
+
+export interface SubscriptionView {
+  readonly subscription: Subscription;
+  readonly origin: Origin;
+  readonly revision: number;
+  readonly status: SubscriptionStatus;
+}
+
+/** One finished delivery in the ring of recent outcomes; the ring is lost at a restart. */
+export interface RecentOutcome {
+  readonly deliveryId: string;
+  readonly eventId: string;
+  readonly eventSource: string;
+  readonly eventType: string;
+  readonly position: string;
+  readonly outcome: "delivered" | "retry" | "dead-lettered" | "loop-dropped";
+  readonly attempt: number;
+  readonly status: number | undefined;
+  readonly at: number;
+}
+
+/** What happened to one stored event, for one subscription. */
+export interface TraceDelivery {
+  readonly subscription: string;
+  /** `delivered` without a row or ring entry is derived: the position has passed and nothing is parked or dead. */
+  readonly state: "not-matched" | "waiting" | "in-flight" | "parked" | "dead-lettered" | "delivered" | "unknown";
+  readonly row: DeliveryRowWithHistory | undefined;
+  readonly recent: RecentOutcome | undefined;
+}
+
+export interface Trace {
+  readonly occurrences: readonly { readonly item: Item; readonly deliveries: readonly TraceDelivery[] }[];
+  /** Rows whose event is no longer in the log. */
+  readonly rows: readonly DeliveryRowWithHistory[];
+  /** Whether the whole log was searched. */
+  readonly complete: boolean;
+}
+
+export type DeadLetterSelection =
+  | { readonly ids: readonly string[] }
+  | { readonly filter: DeliveryFilter }
+  | { readonly all: true };
+
+export interface TransportView {
+  readonly name: string;
+  readonly adapter: string;
+  readonly healthy: boolean;
+  readonly lastError: string | undefined;
+  readonly capabilities: Capabilities;
+}
+
+/** All numbers for a scrape, one entry per resource; nothing in it is computed on the hot path. */
+export interface SubscriptionSnapshot {
+  readonly id: string;
+  readonly topic: string;
+  readonly state: SubscriptionState;
+  readonly stats: GroupStats;
+  readonly inFlight: number;
+  readonly parked: number;
+  readonly deadLetters: number;
+  readonly delivered: number;
+  readonly loopDropped: number;
+  /** Attempts by outcome: `delivered`, `retry`, `reject`, `interrupted`. */
+  readonly attempts: Readonly<Record<string, number>>;
+  /** Dead letters by reason, since the process started. */
+  readonly deadLettered: Readonly<Partial<Record<DeadLetterReason, number>>>;
+  /** Seconds from storing to delivery, in the buckets of `src/telemetry/histogram.ts`. */
+  readonly deliveryLatency: HistogramSnapshot;
+}
+
+export interface Bus {
+  /** Throws `unknown-topic`; creates the topic where `topicCreation` is `onPublish`. Synchronous for a known topic. */
+  openTopic(name: string): OpenTopic | Promise<OpenTopic>;
+  topics(page: { readonly cursor: string | undefined; readonly limit: number }): Promise<Page<TopicView>>;
+  topic(name: string): Promise<TopicView>;
+  /** Idempotent. `conflict` when it exists with another transport or address. */
+  createTopic(name: string, input: unknown): Promise<{ readonly created: boolean; readonly topic: TopicView }>;
+  /** `conflict` while subscriptions exist, `read-only` for a topic of the configuration file. */
+  deleteTopic(name: string): Promise<void>;
+  browse(topic: string, from: Start, limit: number): Promise<TopicPage>;
+  trace(topic: string, identity: { readonly source: string; readonly id: string }): Promise<Trace>;
+
+  subscriptions(page: {
+    readonly cursor: string | undefined;
+    readonly limit: number;
+    readonly topic?: string;
+  }): Promise<Page<SubscriptionView>>;
+  subscription(id: string): Promise<SubscriptionView>;
+  /** Resolves once nothing published from now on is missed. */
+  createSubscription(input: unknown): Promise<SubscriptionView>;
+  /** `precondition-failed` when `revision` is given and differs. A changed topic is a `conflict`. */
+  replaceSubscription(id: string, input: unknown, revision: number | undefined): Promise<SubscriptionView>;
+  deleteSubscription(id: string, revision: number | undefined): Promise<void>;
+  pause(id: string, reason: string): Promise<SubscriptionView>;
+  resume(id: string): Promise<SubscriptionView>;
+  /** Sends one test event straight to the sink, outside the topic; answers what the sink said. */
+  test(id: string): Promise<{ readonly outcome: string; readonly status: number | undefined; readonly detail: string }>;
+
+  /** Parked deliveries, newest first, then on the first page the running ones and the ring of recent outcomes. */
+  deliveries(
+    id: string,
+    filter: DeliveryFilter,
+    page: { readonly cursor: string | undefined; readonly limit: number },
+  ): Promise<{
+    readonly parked: Page<DeliveryRow>;
+    readonly inFlight: readonly RecentOutcome[];
+    readonly recent: readonly RecentOutcome[];
+  }>;
+  deadLetters(
+    id: string,
+    filter: DeliveryFilter,
+    page: { readonly cursor: string | undefined; readonly limit: number },
+  ): Promise<Page<DeliveryRow>>;
+  /** A parked delivery or a dead letter with its history. */
+  delivery(id: string, deliveryId: string): Promise<DeliveryRowWithHistory>;
+  /** Starts a job in chunks; answers how many dead letters it will move. */
+  redrive(id: string, selection: DeadLetterSelection): Promise<{ readonly count: number }>;
+  discard(id: string, selection: DeadLetterSelection): Promise<{ readonly count: number }>;
+
+  transports(): Promise<readonly TransportView[]>;
+  /** Rejects with the reason while the bus can't take events. */
+  ready(): Promise<void>;
+  snapshot(): Promise<readonly SubscriptionSnapshot[]>;
+  /** The counters of all open topics, by name. */
+  topicCounters(): ReadonlyMap<string, TopicCounters>;
+}
+
+export type { SubscriptionInput };

@@ -1,0 +1,45 @@
+/**
+ * The Sink port: where a subscription delivers. A sink reports facts; what they mean (delivered, retry, dead letter) is
+ * decided in one place, `src/delivery/decide.ts`.
+ */
+import type { Event } from "../event/event.ts";
+
+export interface Delivery {
+  /** Stable over all attempts: a hash of subscription and position. Computed on first use. */
+  readonly id: string;
+  readonly event: Event;
+  /** 1 for the first attempt. */
+  readonly attempt: number;
+}
+
+/** What happened in one attempt. */
+export type SinkResult =
+  /** The sink answered. `retryAfterMs` is its wish, `excerpt` the first KiB of its body as text. */
+  | {
+      readonly kind: "response";
+      readonly status: number;
+      readonly retryAfterMs: number | undefined;
+      readonly excerpt: string;
+    }
+  /** The sink did not answer: connection refused or lost, a timeout, a refused address, a transport's error. */
+  | { readonly kind: "failure"; readonly error: SinkFailure; readonly message: string; readonly retryAfterMs?: number }
+  /** A topic sink stored the event. */
+  | { readonly kind: "stored" }
+  /** A topic sink found the target's place among those the event has passed: not forwarded, on purpose. */
+  | { readonly kind: "loop" }
+  /** A topic sink refuses for good: too many hops, too large, invalid on the target. */
+  | { readonly kind: "refused"; readonly reason: "loop" | "rejected"; readonly message: string }
+  /** The attempt was aborted by the signal: no failure of the sink. */
+  | { readonly kind: "aborted" };
+
+export type SinkFailure = "connection" | "timeout" | "egress-refused" | "transport" | "response-too-large";
+
+export interface Sink {
+  /**
+   * Makes one attempt for each delivery; one result each, by index. Never rejects, and ends by the subscription's
+   * timeout by itself. May be called concurrently. Abort ends it promptly with `aborted`.
+   */
+  deliver(deliveries: readonly Delivery[], signal: AbortSignal): Promise<readonly SinkResult[]>;
+  /** Frees connections that nobody else uses. Attempts under way are aborted. */
+  close(): Promise<void>;
+}

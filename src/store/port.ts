@@ -1,0 +1,185 @@
+/**
+ * The Store port: delivery state and the durable resources. Every call is one transaction, resolved after its commit;
+ * calls made at the same time share one commit. A failing call changes nothing and rejects with `PulsebusError`
+ * (`unavailable` or `storage-full`); the caller decides about trying again. No transaction object leaves the store.
+ *
+ * A delivery that is neither delivered nor given up has a row (`parked`); one that gave up keeps it (`dead`). The happy
+ * path has none. `park` and `deadLetter` are upserts on the delivery id, so repeating them is harmless: that is what
+ * makes "park, then ack" safe without a shared transaction.
+ */
+import type { Event } from "../event/event.ts";
+import type { Malformed, Position } from "../transport/port.ts";
+
+export type DeadLetterReason = "rejected" | "exhausted" | "expired" | "loop" | "malformed" | "poison";
+
+/** One attempt as the history keeps it. */
+export interface AttemptRecord {
+  readonly number: number;
+  /** Milliseconds since the epoch. */
+  readonly startedAt: number;
+  readonly durationMs: number;
+  /** `retry`, `reject`, or `interrupted` when a shutdown cut it off (which counts as no attempt). */
+  readonly outcome: "retry" | "reject" | "interrupted";
+  readonly status: number | undefined;
+  /** What went wrong, for people. */
+  readonly error: string | undefined;
+  /** The first KiB of the sink's answer. */
+  readonly response: string | undefined;
+}
+
+/** What a row says besides its event. */
+export interface DeliveryState {
+  /** Hash of subscription and position. */
+  readonly id: string;
+  readonly subscription: string;
+  readonly position: Position;
+  /** Attempts that count against the policy. */
+  readonly attempts: number;
+  /** Milliseconds since the epoch; undefined before the first attempt. */
+  readonly firstAttemptAt: number | undefined;
+  readonly lastAttemptAt: number | undefined;
+}
+
+export interface ParkedDelivery extends DeliveryState {
+  readonly event: Event;
+  readonly dueAt: number;
+}
+
+/** A delivery's first row: written before the received item is acked. `attempt` is appended to the history. */
+export interface Park extends ParkedDelivery {
+  readonly attempt: AttemptRecord | undefined;
+}
+
+/** A parked delivery whose attempt failed. */
+export interface Reschedule extends DeliveryState {
+  readonly dueAt: number;
+  readonly attempt: AttemptRecord;
+}
+
+/** A delivery that gives up. `event` is needed when it has no row yet. */
+export interface DeadLetter extends DeliveryState {
+  readonly reason: DeadLetterReason;
+  /** For people: which limit, which answer. */
+  readonly detail: string;
+  readonly diedAt: number;
+  readonly event: Event | Malformed | undefined;
+  readonly attempt: AttemptRecord | undefined;
+  /** When it is to be sent to the subscription's dead-letter sink; undefined when there is none. */
+  readonly forwardDueAt: number | undefined;
+}
+
+/** A row as lists and single views show it. */
+export interface DeliveryRow extends DeliveryState {
+  readonly state: "parked" | "dead";
+  readonly event: Event | Malformed;
+  /** Parked: next attempt. Dead: next try to send it to the dead-letter sink. */
+  readonly dueAt: number | undefined;
+  readonly reason: DeadLetterReason | undefined;
+  readonly detail: string | undefined;
+  readonly diedAt: number | undefined;
+  readonly forwardedAt: number | undefined;
+  readonly lastStatus: number | undefined;
+  readonly lastError: string | undefined;
+  readonly lastResponse: string | undefined;
+}
+
+export interface DeliveryRowWithHistory extends DeliveryRow {
+  readonly history: readonly AttemptRecord[];
+}
+
+export interface DeliveryFilter {
+  readonly reason?: DeadLetterReason;
+  readonly type?: string;
+  readonly source?: string;
+  /** The event's id. */
+  readonly eventId?: string;
+  /** Died at or after, before; milliseconds since the epoch. */
+  readonly since?: number;
+  readonly until?: number;
+}
+
+export interface Page<T> {
+  readonly items: readonly T[];
+  /** Opaque; undefined on the last page. */
+  readonly next: string | undefined;
+}
+
+export interface LeaseRequest {
+  readonly subscription: string;
+  /** `retry`: parked deliveries. `forward`: dead letters owed to the dead-letter sink. */
+  readonly lane: "retry" | "forward";
+  readonly now: number;
+  readonly limit: number;
+}
+
+export interface Lease {
+  /** Due rows, oldest first, leased to this process until they are completed, rescheduled, dead-lettered or released. */
+  readonly rows: readonly DeliveryRow[];
+  /** When the next row that is not leased falls due; undefined when there is none. */
+  readonly nextDueAt: number | undefined;
+}
+
+/** A durable resource: its name, what the user said (JSON), and a revision that grows by one with each change. */
+export interface ResourceRecord {
+  readonly name: string;
+  readonly revision: number;
+  readonly json: string;
+}
+
+export type ResourceKind = "topic" | "subscription";
+
+export interface Store {
+  resources(kind: ResourceKind): Promise<readonly ResourceRecord[]>;
+  putResource(kind: ResourceKind, record: ResourceRecord): Promise<void>;
+  deleteResource(kind: ResourceKind, name: string): Promise<void>;
+  /** Deletes all rows of a subscription, in chunks; resolves when none is left. */
+  deleteDeliveries(subscription: string): Promise<void>;
+
+  park(rows: readonly Park[]): Promise<void>;
+  reschedule(rows: readonly Reschedule[]): Promise<void>;
+  /** Delivered: the rows and their history go. Unknown ids are ignored. */
+  complete(ids: readonly string[]): Promise<void>;
+  deadLetter(rows: readonly DeadLetter[]): Promise<void>;
+  /** A dead letter reached its dead-letter sink (`forwardedAt`), or has to be tried again (`dueAt`). */
+  forwarded(id: string, result: { readonly forwardedAt: number } | { readonly dueAt: number }): Promise<void>;
+
+  leaseDue(request: LeaseRequest): Promise<Lease>;
+  /** Gives leased rows back untouched. */
+  release(ids: readonly string[]): void;
+  /** Which of these deliveries have a row. */
+  existing(ids: readonly string[]): Promise<ReadonlySet<string>>;
+  /** Rows of one subscription by state, and when the first of each lane falls due. */
+  counts(subscription: string): Promise<{
+    readonly parked: number;
+    readonly deadLetters: number;
+    readonly retryDueAt: number | undefined;
+    readonly forwardDueAt: number | undefined;
+  }>;
+
+  /** Stable under writes: a row that exists all the while is listed exactly once. Newest first. */
+  list(
+    subscription: string,
+    state: "parked" | "dead",
+    filter: DeliveryFilter,
+    page: { readonly cursor: string | undefined; readonly limit: number },
+  ): Promise<Page<DeliveryRow>>;
+  get(subscription: string, id: string): Promise<DeliveryRowWithHistory | undefined>;
+  /** Rows of any subscription with this event identity, at most a page. */
+  trace(source: string, id: string): Promise<readonly DeliveryRowWithHistory[]>;
+
+  /** How many dead letters match, for the answer to a redrive or discard. */
+  countDead(subscription: string, filter: DeliveryFilter): Promise<number>;
+  /**
+   * Moves up to `limit` matching dead letters back to parked, due at `now`, their attempts counted from zero, the
+   * history kept; answers their ids. Malformed ones stay. `diedBefore` keeps a job from meeting its own results again.
+   */
+  redrive(subscription: string, selection: DeadSelection, now: number, limit: number): Promise<readonly string[]>;
+  /** Deletes up to `limit` matching dead letters for good; answers their ids. */
+  discard(subscription: string, selection: DeadSelection, limit: number): Promise<readonly string[]>;
+
+  close(): Promise<void>;
+}
+
+export type DeadSelection =
+  | { readonly ids: readonly string[] }
+  | { readonly filter: DeliveryFilter; readonly diedBefore: number };

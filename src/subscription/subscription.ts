@@ -1,0 +1,87 @@
+/** The subscription: topic, filters, sink, delivery policy. What users write (`Input`) and what the engine runs. */
+import type { Matcher } from "../transport/port.ts";
+
+/** One filter as users write it: exactly one dialect, e.g. `{ "exact": { "type": "..." } }`, `{ "any": [ ... ] }`. */
+export type FilterInput = { readonly [dialect: string]: unknown };
+
+/** The body of `POST /subscriptions`, or an entry of `subscriptions:` in the configuration file. */
+export interface SubscriptionInput {
+  readonly id?: string;
+  readonly topic: string;
+  /** `http://…`, `https://…` or `topic:NAME`. */
+  readonly sink: string;
+  /** Exact event source. */
+  readonly source?: string;
+  readonly types?: readonly string[];
+  readonly filters?: readonly FilterInput[];
+  readonly delivery?: DeliveryInput;
+  /** RFC 3339: the subscription deletes itself then. A temporary subscription holds no retention back. */
+  readonly expires?: string;
+}
+
+/** Durations are strings such as `250ms`, `15s`, `24h`. Defaults stand in `policy.ts`. */
+export interface DeliveryInput {
+  readonly format?: "binary" | "structured";
+  readonly maxInFlight?: number;
+  readonly timeout?: string;
+  readonly retry?: {
+    readonly maxAttempts?: number;
+    readonly maxAge?: string;
+    readonly backoff?: {
+      readonly initial?: string;
+      readonly factor?: number;
+      readonly max?: string;
+      readonly jitter?: "full" | "none";
+    };
+    /** Statuses that are tried again: `"503"`, `"5xx"`. Connection errors and timeouts always are. */
+    readonly retryOn?: readonly string[];
+  };
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly deadLetter?: { readonly sink: string };
+  readonly from?: "latest" | "earliest";
+  readonly maxParked?: number;
+  readonly maxDeadLetters?: number;
+}
+
+export type SinkAddress =
+  | { readonly kind: "webhook"; readonly url: string }
+  | { readonly kind: "topic"; readonly topic: string };
+
+export interface RetryPolicy {
+  readonly maxAttempts: number;
+  readonly maxAgeMs: number;
+  readonly backoff: {
+    readonly initialMs: number;
+    readonly factor: number;
+    readonly maxMs: number;
+    readonly jitter: "full" | "none";
+  };
+  /** Whether a status that is neither 2xx nor 410 is tried again. */
+  readonly retryOn: (status: number) => boolean;
+}
+
+export interface DeliveryPolicy {
+  readonly format: "binary" | "structured";
+  readonly maxInFlight: number;
+  readonly timeoutMs: number;
+  readonly retry: RetryPolicy;
+  /** Lower-case names. */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly deadLetterSink: SinkAddress | undefined;
+  readonly from: "latest" | "earliest";
+  readonly maxParked: number;
+  readonly maxDeadLetters: number;
+}
+
+/** A subscription as the engine runs it: validated, defaults applied, filters compiled. */
+export interface Subscription {
+  readonly id: string;
+  readonly topic: string;
+  readonly sink: SinkAddress;
+  readonly matcher: Matcher;
+  readonly policy: DeliveryPolicy;
+  /** Milliseconds since the epoch. */
+  readonly expiresAt: number | undefined;
+  /** What the user wrote, with the id filled in: what the API shows. */
+  readonly input: SubscriptionInput & { readonly id: string };
+}
