@@ -6,13 +6,14 @@
 // The Node.js that runs this file is used when it is new enough; otherwise the one that `npm ci` brought
 // (optionalDependencies in package.json; Linux only). Signals are passed on, and so is the exit status.
 import { spawn } from "node:child_process";
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { constants } from "node:os";
 import { resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 
 const MINIMUM = [24, 6];
-const FORWARDED_SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP", "SIGUSR2"];
+const SIGNALS_OF_A_TERMINAL = ["SIGINT", "SIGHUP"];
+const OTHER_SIGNALS = ["SIGTERM", "SIGUSR2"];
 const root = fileURLToPath(new URL("..", import.meta.url));
 
 function isNewEnough(version) {
@@ -25,9 +26,30 @@ function findBundledNode() {
   return process.platform === "linux" && existsSync(candidate) ? candidate : undefined;
 }
 
+/**
+ * Whether a terminal sends its signals (Ctrl-C) to this process: then it sends them to the child too, which must not
+ * get them twice, because a second one means "stop at once". /proc/PID/stat: state ppid pgrp session tty tpgid.
+ */
+function isInForegroundOfTerminal() {
+  try {
+    const stat = readFileSync("/proc/self/stat", "latin1");
+    const [, , group, , , foregroundGroup] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+    return group === foregroundGroup;
+  } catch {
+    return false;
+  }
+}
+
+function passSignalsTo(child) {
+  for (const signal of OTHER_SIGNALS) process.on(signal, () => child.kill(signal));
+  for (const signal of SIGNALS_OF_A_TERMINAL) {
+    process.on(signal, () => isInForegroundOfTerminal() || child.kill(signal));
+  }
+}
+
 function spawnWith(node, argv) {
   const child = spawn(node, argv, { stdio: "inherit" });
-  for (const signal of FORWARDED_SIGNALS) process.on(signal, () => child.kill(signal));
+  passSignalsTo(child);
   child.on("error", (error) => {
     console.error(`pulsebus: could not start ${node}: ${error.message}`);
     process.exit(1);
