@@ -1,4 +1,7 @@
 import { defineConfig } from "vitest/config";
+import { TallyReporter } from "./test/support/tally-reporter.ts";
+
+const tallyFile = process.env.TEST_TALLY_FILE;
 
 export default defineConfig({
   test: {
@@ -7,5 +10,6 @@ export default defineConfig({
     hookTimeout: 30_000,
     pool: "forks",
     maxWorkers: 2,
+    reporters: tallyFile === undefined ? ["default"] : ["default", new TallyReporter(tallyFile)],
   },
 });
