@@ -46,6 +46,13 @@ export const RESPONSE_EXCERPT_BYTES = 1_024;
 export const RESPONSE_BYTES_MAX = 64 * 1024;
 /** Outcomes kept in memory for one subscription. */
 export const OUTCOME_RING_MAX = 1_000;
+/** Due rows leased ahead of their slots, for one lane of one subscription. */
+export const LEASE_ROWS = 64;
+/** The wait before a store call or a lease that failed is made again; doubled up to the second. */
+export const STORE_RETRY_MS = 100;
+export const STORE_RETRY_MS_MAX = 5_000;
+/** Dead letters on their way to the dead-letter sink at once, for one subscription. */
+export const FORWARD_IN_FLIGHT_MAX = 8;
 /** Dead letters moved by one transaction of a redrive or discard. */
 export const REDRIVE_CHUNK = 500;
 /** Failed attempts in a row, without a delivery, that make a subscription `failing`. */
@@ -89,3 +96,61 @@ export const TRACE_SCAN_BYTES_MAX = 256 * 1024 * 1024;
 export const FREE_DISK_BYTES_DEFAULT = 256 * 1024 * 1024;
 /** How often the free space is looked at. */
 export const FREE_DISK_CHECK_MS = 500;
+
+/** Time of one attempt; the setting's upper bound. Below every broker's lease, so that an attempt never outlives it. */
+export const ATTEMPT_TIMEOUT_MS_MAX = 10 * 60 * 1_000;
+/** Attempts of one delivery; the setting's upper bound. */
+export const ATTEMPTS_MAX = 10_000;
+/** Age of a delivery that is still tried; the setting's upper bound. */
+export const RETRY_AGE_MS_MAX = 90 * 24 * 60 * 60 * 1_000;
+/** One wait between two attempts; the setting's upper bound. */
+export const BACKOFF_MS_MAX = 24 * 60 * 60 * 1_000;
+/** Growth of the wait from one attempt to the next; more reaches the cap at once. */
+export const BACKOFF_FACTOR_MAX = 100;
+/** Patterns in `retryOn`; there are no more statuses than that. */
+export const RETRY_PATTERNS_MAX = 300;
+/** The upper bounds of the settings `maxParked` and `maxDeadLetters`: each row holds its event. */
+export const PARKED_MAX = 1_000_000;
+export const DEAD_LETTERS_MAX = 10_000_000;
+/** A sink's address: what proxies and servers on the way accept. */
+export const SINK_CHARS_MAX = 2_048;
+/** Headers that a subscription adds to its requests: together well below the 8 KiB that servers accept by default. */
+export const USER_HEADERS_MAX = 32;
+export const USER_HEADERS_BYTES_MAX = 4_096;
+
+/** A configuration file: 10,000 subscriptions with room to spare. */
+export const CONFIG_BYTES_MAX = 16 * 1024 * 1024;
+/** Faults of a configuration that are listed; a file with more is wrong as a whole. */
+export const CONFIG_FAULTS_MAX = 50;
+
+/**
+ * All header lines of one request: the attributes, three characters for each of their bytes when they are
+ * percent-encoded, and room for everything else that a proxy adds.
+ */
+export const HEADER_BYTES_MAX = 3 * ATTRIBUTES_BYTES_MAX + 32 * 1024;
+/** Header lines of one request. Node drops the lines beyond it in silence, so a request that reaches it is refused. */
+export const HEADER_COUNT_MAX = 1_000;
+/** From the first byte of a request to the end of its headers: what a slow sender may hold a connection with. */
+export const HEADERS_TIMEOUT_MS = 15_000;
+/** From the first byte of a request to the end of its body: 16 MiB at 280 KiB/s. */
+export const REQUEST_TIMEOUT_MS = 60_000;
+/** How often connections are looked at for the two timeouts above. */
+export const CONNECTIONS_CHECK_MS = 5_000;
+/** An idle connection; longer than load balancers keep theirs (Google's 600 s), so that it is they who close. */
+export const KEEP_ALIVE_TIMEOUT_MS = 620_000;
+/** 0: no bound, since a publisher that is told to reconnect gains nothing. */
+export const REQUESTS_PER_CONNECTION_MAX = 0;
+/** Open client connections; each costs some 20 KiB. */
+export const CONNECTIONS_MAX = 10_000;
+/** How long the rest of a refused body is read and thrown away, so that the sender gets to read the answer. */
+export const LINGER_MS = 2_000;
+/** Seconds told in `Retry-After` where nobody knows better. */
+export const RETRY_AFTER_SECONDS_DEFAULT = 1;
+/** `Host` values whose verdict is remembered. */
+export const HOST_VERDICTS_MAX = 1_000;
+/** Ids in one redrive or discard request. */
+export const SELECTION_IDS_MAX = 10_000;
+/** Topics, or subscriptions, with series of their own in the metrics; the rest is summed as `other`. */
+export const METRIC_RESOURCES_MAX = 1_000;
+/** How often the delay of the event loop is sampled. */
+export const EVENT_LOOP_SAMPLE_MS = 20;
