@@ -6,6 +6,8 @@ export interface Clock {
   monotonic(): number;
   /** Calls back once after `delayMs`; the answer cancels it. */
   timer(delayMs: number, callback: () => void): () => void;
+  /** Calls back once all events that are at hand have been handled: what piles up until then is dealt with together. */
+  soon(callback: () => void): void;
 }
 
 /** Resolves after `delayMs`, or at once when the signal is aborted. Never rejects. */
@@ -39,4 +41,5 @@ export const systemClock: Clock = {
     next();
     return () => clearTimeout(handle);
   },
+  soon: (callback) => void setImmediate(callback),
 };

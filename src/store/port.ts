@@ -126,7 +126,8 @@ export interface ResourceRecord {
   readonly json: string;
 }
 
-export type ResourceKind = "topic" | "subscription";
+/** `bus`: one record that says whose data this is. */
+export type ResourceKind = "topic" | "subscription" | "bus";
 
 export interface Store {
   resources(kind: ResourceKind): Promise<readonly ResourceRecord[]>;

@@ -1,0 +1,436 @@
+/**
+ * Runs one subscription: receive, attempt, settle.
+ *
+ * A delivery's states:
+ *
+ *   received ──attempt──▶ delivered                       ack
+ *      │                  retry        park the row,      then ack ──due──▶ attempt (retry lane)
+ *      │                  dead         dead-letter row,   then ack
+ *      │                  interrupted  park the row,      then ack      (a shutdown cut the attempt off)
+ *      └─ malformed ────▶ dead-letter row,                then ack
+ *
+ *   parked ───attempt──▶ delivered     delete the row
+ *                        retry         reschedule the row
+ *                        dead          the row becomes a dead letter
+ *
+ * The one rule: an item is acked only after it was delivered or its row is durable. A crash before the ack makes the
+ * transport hand it out again as `redelivered`; when its row is there already, it is acked and dropped, else it is
+ * attempted again (a duplicate, never a loss). A crash during a retry finds the row untouched and due.
+ *
+ * The runner's states: `running` receives and attempts; `paused` finishes what runs and starts nothing; `stopped` has
+ * settled everything and holds nothing. `receive` is also held back, while retries go on, when the parked rows or the
+ * dead letters are at their bound, so that memory and store stay bounded and the pipe keeps the backlog.
+ */
+import { FAILING_AFTER_ATTEMPTS, OUTCOME_RING_MAX, STORE_RETRY_MS_MAX } from "../limits.ts";
+import { type Clock, sleep } from "../runtime/clock.ts";
+import type { Logger } from "../runtime/logger.ts";
+import type { Random } from "../runtime/random.ts";
+import type { Sink, SinkResult } from "../sink/port.ts";
+import type { DeadLetterReason, Store } from "../store/port.ts";
+import type { Subscription } from "../subscription/subscription.ts";
+import { type Consumer, type Item, isMalformed } from "../transport/port.ts";
+import { type Attempt, FirstAttempt, retryAttempt } from "./attempt.ts";
+import type { DeliveryCounters } from "./counters.ts";
+import { type Decision, decide } from "./decide.ts";
+import { deliveryId } from "./delivery-id.ts";
+import { DueLane } from "./due-lane.ts";
+import { ForwardLane } from "./forward-lane.ts";
+import { OutcomeWriter } from "./outcome-writer.ts";
+import { Ring } from "./ring.ts";
+import { Window } from "./window.ts";
+
+export interface RunnerOptions {
+  readonly subscription: Subscription;
+  readonly consumer: Consumer;
+  readonly sink: Sink;
+  /** Where dead letters are sent too, when the policy names a place. */
+  readonly forwardSink: Sink | undefined;
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly counters: DeliveryCounters;
+  readonly outcomes: Ring<Outcome>;
+  /** The sink asked for no more events. */
+  readonly onPause: (reason: string) => void;
+  /** The health changed: `undefined` when it is good again. */
+  readonly onHealth: (failing: string | undefined) => void;
+}
+
+/** One line of the ring of recent outcomes. Holds no event, whose data may be large. */
+export interface Outcome {
+  readonly eventId: string;
+  readonly eventSource: string;
+  readonly eventType: string;
+  readonly position: string;
+  readonly attempt: number;
+  readonly outcome: "delivered" | "retry" | "dead-lettered" | "loop-dropped";
+  readonly status: number | undefined;
+  readonly at: number;
+}
+
+export function outcomeRing(): Ring<Outcome> {
+  return new Ring<Outcome>(OUTCOME_RING_MAX);
+}
+
+export class SubscriptionRunner {
+  readonly #options: RunnerOptions;
+  readonly #window: Window;
+  readonly #retries: DueLane;
+  readonly #forwards: ForwardLane | undefined;
+  readonly #writer: OutcomeWriter;
+  readonly #attempts = new Set<Attempt>();
+  readonly #attemptAbort = new AbortController();
+  #state: "running" | "paused" | "stopping" = "paused";
+  #receiveAbort: AbortController | undefined;
+  #pumpPlanned = false;
+  /** Items and rows whose outcome is being written. */
+  #settling = 0;
+  #parked = 0;
+  #deadLetters = 0;
+  #failuresInARow = 0;
+  #failing: string | undefined;
+  #receiveFault: string | undefined;
+  #whenIdle: (() => void) | undefined;
+  lastError: string | undefined;
+  lastAttemptAt: number | undefined;
+
+  constructor(options: RunnerOptions) {
+    this.#options = options;
+    const { subscription, store, clock, logger, forwardSink } = options;
+    this.#window = new Window(subscription.policy.maxInFlight);
+    this.#retries = new DueLane({
+      subscription: subscription.id,
+      lane: "retry",
+      store,
+      clock,
+      logger,
+      onReady: () => this.#plan(),
+    });
+    this.#forwards = forwardSink && new ForwardLane({ ...options, forwardSink });
+    this.#writer = new OutcomeWriter({
+      subscription: subscription.id,
+      forwards: forwardSink !== undefined,
+      store,
+      clock,
+      logger,
+      onFaultChanged: () => this.#updateHealth(),
+    });
+  }
+
+  get inFlight(): number {
+    return this.#window.running;
+  }
+
+  get parked(): number {
+    return this.#parked;
+  }
+
+  get deadLetters(): number {
+    return this.#deadLetters;
+  }
+
+  /** Why the subscription is failing, or undefined. */
+  get failing(): string | undefined {
+    return this.#failing;
+  }
+
+  /** The attempts that are running now. */
+  get running(): Iterable<Attempt> {
+    return this.#attempts;
+  }
+
+  /** Reads what the store holds, then receives unless `paused`. Rejects when the store can't be read. */
+  async start(paused: boolean): Promise<void> {
+    const { store, subscription } = this.#options;
+    const counts = await store.counts(subscription.id);
+    this.#parked = counts.parked;
+    this.#deadLetters = counts.deadLetters;
+    this.#retries.open(counts.retryDueAt);
+    this.#forwards?.open(counts.forwardDueAt);
+    this.#updateHealth();
+    if (!paused) this.resume();
+  }
+
+  pause(): void {
+    if (this.#state !== "running") return;
+    this.#state = "paused";
+    this.#receiveAbort?.abort();
+  }
+
+  resume(): void {
+    if (this.#state !== "paused") return;
+    this.#state = "running";
+    this.#plan();
+  }
+
+  /** Dead letters were moved back or deleted: counts and due rows are looked up again. */
+  async refresh(): Promise<void> {
+    const counts = await this.#options.store.counts(this.#options.subscription.id);
+    this.#parked = counts.parked;
+    this.#deadLetters = counts.deadLetters;
+    this.#retries.refresh();
+    this.#updateHealth();
+    this.#plan();
+  }
+
+  /**
+   * Stops receiving, lets running attempts finish until `deadline` (milliseconds since the epoch), aborts and parks the
+   * rest, writes and acks everything, then closes consumer and sinks. What could not be written stays unacked.
+   */
+  async stop(deadline: number): Promise<void> {
+    const { clock, consumer, sink, forwardSink } = this.#options;
+    this.#state = "stopping";
+    this.#receiveAbort?.abort();
+    this.#retries.close();
+    this.#writer.giveUpOnFault();
+    const cancel = clock.timer(Math.max(0, deadline - clock.now()), () => this.#attemptAbort.abort());
+    await this.#idle();
+    cancel();
+    await this.#forwards?.stop();
+    await consumer.close(Math.max(deadline, clock.now() + STORE_RETRY_MS_MAX));
+    await Promise.all([sink.close(), forwardSink?.close()]);
+  }
+
+  #idle(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#whenIdle = resolve;
+      this.#checkIdle();
+    });
+  }
+
+  #checkIdle(): void {
+    const busy = this.#attempts.size > 0 || this.#settling > 0 || this.#receiveAbort !== undefined;
+    if (!busy) this.#whenIdle?.();
+  }
+
+  // --- starting attempts -------------------------------------------------------------------------------------------
+
+  /** Everything that frees slots or brings work ends here; what happens in one turn of the loop is dealt with once. */
+  #plan(): void {
+    if (this.#pumpPlanned) return;
+    this.#pumpPlanned = true;
+    this.#options.clock.soon(() => {
+      this.#pumpPlanned = false;
+      this.#pump();
+    });
+  }
+
+  #pump(): void {
+    if (this.#state === "stopping") this.#checkIdle();
+    if (this.#state !== "running") return;
+    this.#startRetries();
+    if (this.#receiveAbort === undefined && this.#receiveHeldBackBy() === undefined) {
+      const slots = this.#window.firstSlots(this.#retries.ready);
+      if (slots > 0) void this.#receive(slots);
+    }
+  }
+
+  #startRetries(): void {
+    if (!this.#retries.ready) return;
+    if (this.#window.shouldEndReceive()) this.#receiveAbort?.abort();
+    const rows = this.#retries.take(this.#window.retrySlots(this.#receiveHeldBackBy() !== undefined));
+    this.#window.startRetries(rows.length);
+    const now = this.#options.clock.now();
+    for (const row of rows) if (!isMalformed(row.event)) this.#start(retryAttempt(row, row.event, now));
+  }
+
+  /** Why `receive` has to wait, or undefined. */
+  #receiveHeldBackBy(): string | undefined {
+    const { maxParked, maxDeadLetters, maxInFlight } = this.#options.subscription.policy;
+    if (this.#parked >= maxParked) return `${this.#parked} deliveries are parked (delivery.maxParked)`;
+    if (this.#deadLetters >= maxDeadLetters) return `${this.#deadLetters} dead letters (delivery.maxDeadLetters)`;
+    if (this.#settling >= maxInFlight) return "outcomes wait to be stored";
+    return undefined;
+  }
+
+  async #receive(slots: number): Promise<void> {
+    const abort = new AbortController();
+    this.#receiveAbort = abort;
+    this.#window.claim(slots);
+    const items = await this.#receiveNew(slots, abort.signal);
+    this.#receiveAbort = undefined;
+    this.#window.received(items.length);
+    const now = this.#options.clock.now();
+    for (const item of items) this.#startFirst(item, now);
+    this.#plan();
+  }
+
+  /** What was received and has no row yet; nothing while the runner is stopping. */
+  async #receiveNew(slots: number, signal: AbortSignal): Promise<readonly Item[]> {
+    try {
+      const items = await this.#options.consumer.receive(slots, signal);
+      this.#receiveFault = undefined;
+      const fresh = items.some(({ redelivered }) => redelivered) ? await this.#withoutKnown(items) : items;
+      if (this.#state !== "stopping") return fresh;
+      for (const item of fresh) this.#settle(item, "release");
+    } catch (error) {
+      await this.#outlast(error, signal);
+    }
+    return [];
+  }
+
+  /** `receive` rejects only for what waiting may not cure; it is shown, and tried again at a slow pace. */
+  async #outlast(error: unknown, signal: AbortSignal): Promise<void> {
+    const { clock, logger, subscription } = this.#options;
+    this.#receiveFault = error instanceof Error ? error.message : String(error);
+    this.#updateHealth();
+    logger.error({ subscription: subscription.id, error: this.#receiveFault }, "nothing can be received");
+    await sleep(clock, STORE_RETRY_MS_MAX, signal);
+  }
+
+  /** Drops, with an ack, redelivered items that have a row already: they were parked before their ack was lost. */
+  async #withoutKnown(items: readonly Item[]): Promise<readonly Item[]> {
+    const ids = items.map(({ position }) => deliveryId(this.#options.subscription.id, position));
+    const known = await this.#writer.existing(ids);
+    const fresh: Item[] = [];
+    items.forEach((item, index) => {
+      if (known.has(ids[index] ?? "")) this.#settle(item, "ack");
+      else fresh.push(item);
+    });
+    return fresh;
+  }
+
+  #startFirst(item: Item, now: number): void {
+    if (isMalformed(item.event)) void this.#deadLetterMalformed(item, now);
+    else this.#start(new FirstAttempt(this.#options.subscription.id, item, item.event, now));
+  }
+
+  #start(attempt: Attempt): void {
+    this.#attempts.add(attempt);
+    this.lastAttemptAt = attempt.startedAt;
+    this.#options.sink.deliver([attempt], this.#attemptAbort.signal).then(
+      ([result]) => this.#finish(attempt, result ?? NO_RESULT),
+      (error: unknown) => this.#finish(attempt, { kind: "failure", error: "transport", message: String(error) }),
+    );
+  }
+
+  // --- what an attempt came to -------------------------------------------------------------------------------------
+
+  #finish(attempt: Attempt, result: SinkResult): void {
+    const { subscription, clock, random } = this.#options;
+    const now = clock.now();
+    const facts = { attempts: attempt.attempt, firstAttemptAt: attempt.firstAttemptAt, now };
+    const decision = decide(result, facts, subscription.policy.retry, random);
+    this.#attempts.delete(attempt);
+    this.#window.end(attempt.lane);
+    this.#count(attempt, decision, result, now);
+    if (attempt.item !== undefined && (decision.kind === "delivered" || decision.kind === "loop-dropped")) {
+      this.#settle(attempt.item, "ack");
+    } else {
+      void this.#write(attempt, decision, result, now);
+    }
+    this.#plan();
+  }
+
+  #count(attempt: Attempt, decision: Decision, result: SinkResult, now: number): void {
+    const { counters, outcomes } = this.#options;
+    counters.attempts[ATTEMPT_OUTCOME[decision.kind]] += 1;
+    if (decision.kind === "interrupted") return;
+    if (decision.kind === "delivered") {
+      counters.delivered += 1;
+      if (attempt.storedAt !== undefined) counters.latency.observe((now - attempt.storedAt) / 1_000);
+    } else if (decision.kind === "loop-dropped") counters.loopDropped += 1;
+    this.#noteFailure(decision);
+    outcomes.push({
+      eventId: attempt.event.id,
+      eventSource: attempt.event.source,
+      eventType: attempt.event.type,
+      position: attempt.position,
+      attempt: attempt.attempt,
+      outcome: RING_OUTCOME[decision.kind],
+      status: result.kind === "response" ? result.status : undefined,
+      at: now,
+    });
+  }
+
+  #noteFailure(decision: Decision): void {
+    if (decision.kind !== "retry" && decision.kind !== "dead") {
+      if (this.#failuresInARow === 0) return;
+      this.#failuresInARow = 0;
+    } else {
+      this.#failuresInARow += 1;
+      this.lastError = decision.kind === "retry" ? decision.error : decision.detail;
+    }
+    this.#updateHealth();
+  }
+
+  /** Writes an outcome that needs a row, and only then acks. */
+  async #write(attempt: Attempt, decision: Decision, result: SinkResult, now: number): Promise<void> {
+    this.#settling += 1;
+    const stored = await this.#writer.write(attempt, decision, result, now);
+    this.#settling -= 1;
+    if (attempt.item !== undefined) this.#settle(attempt.item, stored ? "ack" : "release");
+    else if (!stored) this.#options.store.release([attempt.id]);
+    if (stored) this.#noteStored(attempt, decision);
+    this.#plan();
+  }
+
+  #noteStored(attempt: Attempt, decision: Decision): void {
+    const wasParked = attempt.item === undefined;
+    if (decision.kind === "retry") {
+      if (!wasParked) this.#parked += 1;
+      this.#retries.expect(decision.dueAt);
+    } else if (decision.kind === "interrupted") {
+      if (!wasParked) this.#parked += 1;
+    } else {
+      if (wasParked) this.#parked -= 1;
+      if (decision.kind === "dead") this.#noteDead(decision.reason);
+    }
+    if (decision.kind === "dead" && decision.pause !== undefined) this.#options.onPause(decision.pause);
+    this.#updateHealth();
+  }
+
+  #noteDead(reason: DeadLetterReason): void {
+    this.#deadLetters += 1;
+    this.#options.counters.countDeadLetter(reason);
+    this.#forwards?.expect(this.#options.clock.now());
+  }
+
+  async #deadLetterMalformed(item: Item, now: number): Promise<void> {
+    this.#window.end("first");
+    this.#settling += 1;
+    const stored = await this.#writer.writeMalformed(item, now);
+    this.#settling -= 1;
+    this.#settle(item, stored ? "ack" : "release");
+    if (stored) this.#noteDead("malformed");
+    this.#updateHealth();
+    this.#plan();
+  }
+
+  #settle(item: Item, how: "ack" | "release"): void {
+    if (!this.#options.consumer.settle(item, how)) this.#options.counters.lateSettles += 1;
+  }
+
+  // --- health ------------------------------------------------------------------------------------------------------
+
+  #updateHealth(): void {
+    const failing =
+      this.#writer.fault ??
+      this.#receiveFault ??
+      this.#receiveHeldBackBy() ??
+      (this.#failuresInARow >= FAILING_AFTER_ATTEMPTS
+        ? `the last ${this.#failuresInARow} attempts failed: ${this.lastError}`
+        : undefined);
+    const changed = (failing === undefined) !== (this.#failing === undefined);
+    this.#failing = failing;
+    if (changed) this.#options.onHealth(failing);
+  }
+}
+
+const NO_RESULT: SinkResult = { kind: "failure", error: "transport", message: "the sink gave no result" };
+
+const ATTEMPT_OUTCOME = {
+  delivered: "delivered",
+  "loop-dropped": "delivered",
+  retry: "retry",
+  dead: "reject",
+  interrupted: "interrupted",
+} as const;
+
+const RING_OUTCOME = {
+  delivered: "delivered",
+  "loop-dropped": "loop-dropped",
+  retry: "retry",
+  dead: "dead-lettered",
+} as const;
