@@ -59,10 +59,18 @@ export const REDRIVE_CHUNK = 500;
 export const FAILING_AFTER_ATTEMPTS = 20;
 /** Places an event may have passed before it is dead-lettered as a loop. */
 export const HOPS_MAX_DEFAULT = 8;
+/** Header bytes of a sink's response. */
+export const RESPONSE_HEADERS_BYTES_MAX = 16 * 1024;
 /** Connections to one sink origin; more lose throughput (measured). */
 export const SINK_CONNECTIONS_MAX = 64;
 /** Sink origins with open connections. */
 export const SINK_ORIGINS_MAX = 1_024;
+/** How long an attempt to connect may hold one of an origin's connections after its request has given up. */
+export const SINK_CONNECT_MS_MAX = 10_000;
+/** How long an unused connection stays open when the sink does not say: below the 5 s after which common servers close. */
+export const SINK_IDLE_MS = 4_000;
+/** The same when the sink says so in `Keep-Alive`, at most. */
+export const SINK_IDLE_MS_MAX = 60_000;
 
 /** Rows of one page of a list, and its default. */
 export const PAGE_ROWS_MAX = 1_000;
