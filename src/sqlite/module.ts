@@ -2,10 +2,9 @@
  * What the owner of tables gives to the database: a file that both threads import, with the exports of
  * `DatabaseModule`. Its SQL and its row formats live there; threads, transactions and commits live in this folder.
  *
- * A write operation runs inside the transaction of its group, together with operations of other callers. So it
- * validates before it writes: when it throws an `OperationError`, what its neighbours wrote stays. It may run twice
- * (its group failed and is retried operation by operation), so it leaves its payload as it was and keeps no state
- * between calls that a rollback would make wrong.
+ * A write operation runs inside the transaction of its group, together with operations of other callers, under a
+ * savepoint of its own. It may run twice (its group failed and is retried operation by operation), so it leaves its
+ * payload as it was and keeps no state between calls that a rollback would make wrong.
  */
 
 /** What can be bound to a parameter. */
@@ -51,8 +50,8 @@ export interface DatabaseModule {
 }
 
 /**
- * An outcome that an operation declares, such as `not_found`: it fails that operation alone, reaches its caller as an
- * `OperationError` with the same code, and is no fault of the database.
+ * An outcome that an operation declares, such as `not_found`: what the operation wrote is undone, what its neighbours
+ * wrote stays, and its caller gets an `OperationError` with the same code. No fault of the database.
  */
 export class OperationError extends Error {
   override readonly name = "OperationError";
