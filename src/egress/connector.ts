@@ -4,7 +4,7 @@
  * else a moment later (the hook vets every answer, and only vetted answers are connected to), and what the operating
  * system really connected to is looked at again before the first byte of a request is written.
  */
-import { lookup as resolve } from "node:dns";
+import type { LookupAddress, LookupAllOptions } from "node:dns";
 import { isIP, type LookupFunction } from "node:net";
 import { buildConnector } from "undici";
 import { SINK_CONNECT_MS_MAX } from "../limits.ts";
@@ -26,9 +26,17 @@ export function refusalOf(guard: AddressGuard, url: URL): EgressRefusedError | u
   return isIP(host) === 0 || guard.permits(host) ? undefined : new EgressRefusedError(host, host);
 }
 
+/** Resolves a name to all its addresses; `lookup` of `node:dns` has this shape. */
+export type Resolve = (
+  hostname: string,
+  options: LookupAllOptions,
+  callback: (error: NodeJS.ErrnoException | null, addresses: LookupAddress[]) => void,
+) => void;
+
 /** undici's connector with the guard around it: HTTP/1.1, certificates verified, no proxies. */
-export function guardedConnector(guard: AddressGuard): buildConnector.connector {
-  const connect = buildConnector({ allowH2: false, timeout: SINK_CONNECT_MS_MAX, lookup: guardedLookup(guard) });
+export function guardedConnector(guard: AddressGuard, resolve: Resolve): buildConnector.connector {
+  const lookup = guardedLookup(guard, resolve);
+  const connect = buildConnector({ allowH2: false, timeout: SINK_CONNECT_MS_MAX, lookup });
   return (options, callback) =>
     connect(options, (error, socket) => {
       if (socket === null) return callback(error, null);
@@ -44,7 +52,7 @@ export function guardedConnector(guard: AddressGuard): buildConnector.connector 
     });
 }
 
-function guardedLookup(guard: AddressGuard): LookupFunction {
+function guardedLookup(guard: AddressGuard, resolve: Resolve): LookupFunction {
   return (hostname, options, callback) => {
     resolve(hostname, { ...options, all: true }, (error, addresses) => {
       if (error !== null) return callback(error, []);

@@ -3,8 +3,9 @@
  * of `src` may make one. It keeps connections alive per origin, follows no redirects, reads no proxy from the
  * environment, asks for uncompressed responses, reads a bounded part of them, and never repeats a request.
  */
+import { lookup } from "node:dns";
 import { PulsebusError } from "../errors.ts";
-import { guardedConnector, refusalOf } from "./connector.ts";
+import { guardedConnector, type Resolve, refusalOf } from "./connector.ts";
 import { type Destination, UrlDestination } from "./destination.ts";
 import { AddressGuard } from "./guard.ts";
 import { Origins } from "./origins.ts";
@@ -13,6 +14,8 @@ import { failureOf } from "./result.ts";
 export interface EgressOptions {
   /** CIDR ranges (`10.1.0.0/16`, `fd00::/8`) or single addresses to permit, besides the public addresses. */
   readonly allow: readonly string[];
+  /** How names are resolved; the operating system's way by default. */
+  readonly resolve?: Resolve;
 }
 
 export interface Egress {
@@ -28,7 +31,7 @@ export interface Egress {
 
 /** Throws `invalid-configuration` when an entry of `allow` is no address range. */
 export function openEgress(options: EgressOptions): Egress {
-  return new HttpEgress(new AddressGuard(options.allow));
+  return new HttpEgress(new AddressGuard(options.allow), options.resolve ?? lookup);
 }
 
 class HttpEgress implements Egress {
@@ -36,9 +39,9 @@ class HttpEgress implements Egress {
   readonly #origins: Origins;
   readonly #destinations = new Set<Destination>();
 
-  constructor(guard: AddressGuard) {
+  constructor(guard: AddressGuard, resolve: Resolve) {
     this.#guard = guard;
-    this.#origins = new Origins(guardedConnector(guard));
+    this.#origins = new Origins(guardedConnector(guard, resolve));
   }
 
   destination(text: string): Destination {
