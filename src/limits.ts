@@ -46,6 +46,12 @@ export const RESPONSE_EXCERPT_BYTES = 1_024;
 export const RESPONSE_BYTES_MAX = 64 * 1024;
 /** Outcomes kept in memory for one subscription. */
 export const OUTCOME_RING_MAX = 1_000;
+/** How long running attempts may finish when their subscription is replaced or deleted; the rest is parked. */
+export const REPLACE_GRACE_MS = 1_000;
+/** Stored bytes of the reserved topic with the bus's own events; its oldest are dropped beyond. */
+export const OPS_TOPIC_BYTES_MAX = 64 * 1024 * 1024;
+/** How often it is looked whether retention took events that a subscription had not received. */
+export const SKIPPED_CHECK_MS = 10_000;
 /** Due rows leased ahead of their slots, for one lane of one subscription. */
 export const LEASE_ROWS = 64;
 /** The wait before a store call or a lease that failed is made again; doubled up to the second. */
@@ -125,6 +131,15 @@ export const SINK_CHARS_MAX = 2_048;
 /** Headers that a subscription adds to its requests: together well below the 8 KiB that servers accept by default. */
 export const USER_HEADERS_MAX = 32;
 export const USER_HEADERS_BYTES_MAX = 4_096;
+
+/** The upper bounds of `limits.eventBytes` and `limits.batchBytes`: an event is held in memory whole, several times. */
+export const EVENT_BYTES_MAX = 16 * 1024 * 1024;
+export const BATCH_BYTES_MAX = 64 * 1024 * 1024;
+/** The lower bound of `limits.eventBytes`: intermediaries must forward events of 64 KiB (CloudEvents §"Size Limits"). */
+export const EVENT_BYTES_MIN = 64 * 1024;
+/** Any other duration or size in the configuration: far more than anyone needs, and sums of them stay exact. */
+export const SETTING_MS_MAX = 3_650 * 24 * 60 * 60 * 1_000;
+export const SETTING_BYTES_MAX = 1024 ** 5;
 
 /** A configuration file: 10,000 subscriptions with room to spare. */
 export const CONFIG_BYTES_MAX = 16 * 1024 * 1024;

@@ -64,14 +64,14 @@ export interface SubscriptionView {
   readonly status: SubscriptionStatus;
 }
 
-/** One finished delivery in the ring of recent outcomes; the ring is lost at a restart. */
+/** One line of the ring of recent outcomes, which is lost at a restart, or an attempt that runs now (`in-flight`). */
 export interface RecentOutcome {
   readonly deliveryId: string;
   readonly eventId: string;
   readonly eventSource: string;
   readonly eventType: string;
   readonly position: string;
-  readonly outcome: "delivered" | "retry" | "dead-lettered" | "loop-dropped";
+  readonly outcome: "delivered" | "retry" | "dead-lettered" | "loop-dropped" | "in-flight";
   readonly attempt: number;
   readonly status: number | undefined;
   readonly at: number;
@@ -81,7 +81,15 @@ export interface RecentOutcome {
 export interface TraceDelivery {
   readonly subscription: string;
   /** `delivered` without a row or ring entry is derived: the position has passed and nothing is parked or dead. */
-  readonly state: "not-matched" | "waiting" | "in-flight" | "parked" | "dead-lettered" | "delivered" | "unknown";
+  readonly state:
+    | "not-matched"
+    | "before-subscription"
+    | "waiting"
+    | "in-flight"
+    | "parked"
+    | "dead-lettered"
+    | "delivered"
+    | "unknown";
   readonly row: DeliveryRowWithHistory | undefined;
   readonly recent: RecentOutcome | undefined;
 }

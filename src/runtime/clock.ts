@@ -43,3 +43,8 @@ export const systemClock: Clock = {
   },
   soon: (callback) => void setImmediate(callback),
 };
+
+/** Milliseconds since the epoch as RFC 3339 in UTC. */
+export function isoTime(epochMs: number): string {
+  return new Date(epochMs).toISOString();
+}

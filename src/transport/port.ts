@@ -186,6 +186,12 @@ export interface GroupStats {
   readonly skipped: number;
 }
 
+/**
+ * Where one position stands for a group. `before`: stored before the group began, so it never was its to receive.
+ * `unknown` where the transport can't tell.
+ */
+export type Progress = "before" | "unread" | "open" | "settled" | "unknown";
+
 export interface TopicStats {
   readonly events: number | undefined;
   readonly bytes: number | undefined;
@@ -221,8 +227,7 @@ export interface Transport {
   place(address: string): Promise<string>;
   stats(address: string, group: string): Promise<GroupStats>;
   topicStats(address: string): Promise<TopicStats>;
-  /** Where one position stands for a group; `unknown` where the transport can't tell. */
-  progress(address: string, group: string, position: Position): Promise<"unread" | "open" | "settled" | "unknown">;
+  progress(address: string, group: string, position: Position): Promise<Progress>;
   /** Reads without a group, for browsing. `not_found` for a missing address; `invalid` where `replay` is `none`. */
   read(address: string, from: Start, max: number): Promise<TopicPage>;
   /** The stored events with this identity, newest first, within a bounded scan. `complete` says whether all was read. */

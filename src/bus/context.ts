@@ -1,0 +1,62 @@
+/** What the rooms of the bus share: the ports, the plan, and names derived from it. */
+import type { Plan } from "../config/plan.ts";
+import { PulsebusError } from "../errors.ts";
+import type { Clock } from "../runtime/clock.ts";
+import type { Logger } from "../runtime/logger.ts";
+import type { Random } from "../runtime/random.ts";
+import type { Sink } from "../sink/port.ts";
+import type { Store } from "../store/port.ts";
+import type { SinkAddress, Subscription } from "../subscription/subscription.ts";
+import { type Transport, TransportError } from "../transport/port.ts";
+
+export interface OpenTransport {
+  readonly name: string;
+  /** The adapter's name. */
+  readonly adapter: string;
+  readonly transport: Transport;
+}
+
+export interface BusContext {
+  readonly plan: Plan;
+  readonly transports: ReadonlyMap<string, OpenTransport>;
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  /** A new random identifier, for subscriptions without one and for the bus's own events. */
+  readonly newId: () => string;
+  /** Opens a webhook sink; topic sinks are the bus's own. */
+  readonly openWebhook: (subscription: Subscription, address: Extract<SinkAddress, { kind: "webhook" }>) => Sink;
+}
+
+/** A group belongs to one bus and one subscription; neither name can hold a slash. */
+export function groupName(context: BusContext, subscription: string): string {
+  return `${context.plan.busId}/${subscription}`;
+}
+
+export function transportOf(context: BusContext, name: string): Transport {
+  const open = context.transports.get(name);
+  if (open !== undefined) return open.transport;
+  const known = [...context.transports.keys()].join(", ");
+  throw new PulsebusError("invalid-request", `there is no transport "${name}": configured are ${known}`, {
+    at: "/transport",
+  });
+}
+
+/** A transport's error as users see it on the management API. */
+export function asPulsebusError(error: unknown): unknown {
+  if (!(error instanceof TransportError)) return error;
+  const code =
+    error.code === "not_found"
+      ? "not-found"
+      : error.code === "invalid"
+        ? "invalid-request"
+        : error.code === "throttled"
+          ? "throttled"
+          : "unavailable";
+  const retryAfterSeconds = error.retryable ? (error.retryAfterSeconds ?? 1) : undefined;
+  return new PulsebusError(code, error.message, {
+    cause: error,
+    ...(retryAfterSeconds === undefined ? {} : { retryAfterSeconds }),
+  });
+}

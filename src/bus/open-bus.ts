@@ -1,0 +1,236 @@
+/** Puts the rooms of the bus together and opens it on what the store holds and the plan says. */
+import { PulsebusError } from "../errors.ts";
+import { SKIPPED_CHECK_MS } from "../limits.ts";
+import type { DeliveryFilter } from "../store/port.ts";
+import type { Start } from "../transport/port.ts";
+import type { Bus, DeadLetterSelection, OpenTopic, SubscriptionView, TransportView } from "./bus.ts";
+import { asPulsebusError, type BusContext } from "./context.ts";
+import { DeadLetterJobs } from "./dead-letter-jobs.ts";
+import { busEvent, Ops, opsTopicPlan, refuseReserved } from "./ops.ts";
+import type { PageRequest } from "./paging.ts";
+import type { SubscriptionEntry } from "./subscription-entry.ts";
+import { Subscriptions } from "./subscriptions.ts";
+import { Topics } from "./topics.ts";
+import { traceEvent } from "./trace.ts";
+
+/** What only the composition root may do with a bus. */
+export interface OwnedBus extends Bus {
+  /** Lets running attempts finish until `deadline` (milliseconds since the epoch), parks the rest, closes transports. */
+  drain(deadline: number): Promise<void>;
+}
+
+export async function openBus(context: BusContext): Promise<OwnedBus> {
+  await claimData(context);
+  const topics = new Topics(context);
+  const ops = new Ops(context, topics);
+  const subscriptions = new Subscriptions(context, topics, ops);
+  await topics.load(context.plan.topics, [opsTopicPlan(context.plan.topicDefaults)]);
+  await subscriptions.load(context.plan.subscriptions);
+  return new BusService(context, topics, subscriptions, ops);
+}
+
+/** The data of one bus must not be continued under the name of another: its groups on brokers would be left behind. */
+async function claimData({ store, plan }: BusContext): Promise<void> {
+  const [owner] = await store.resources("bus");
+  if (owner === undefined) return store.putResource("bus", { name: plan.busId, revision: 1, json: "{}" });
+  if (owner.name === plan.busId) return;
+  throw new PulsebusError(
+    "invalid-configuration",
+    `the data directory belongs to bus "${owner.name}", the configuration says "${plan.busId}": set bus.id to ` +
+      `"${owner.name}", or use another data directory`,
+    { at: "bus.id" },
+  );
+}
+
+class BusService implements OwnedBus {
+  readonly #context: BusContext;
+  readonly #topics: Topics;
+  readonly #subscriptions: Subscriptions;
+  readonly #ops: Ops;
+  readonly #jobs: DeadLetterJobs;
+  readonly #skipped = new Map<string, number>();
+  #cancelSkippedCheck: () => void = () => undefined;
+  #draining = false;
+
+  constructor(context: BusContext, topics: Topics, subscriptions: Subscriptions, ops: Ops) {
+    this.#context = context;
+    this.#topics = topics;
+    this.#subscriptions = subscriptions;
+    this.#ops = ops;
+    this.#jobs = new DeadLetterJobs(context);
+    this.#planSkippedCheck();
+  }
+
+  openTopic(name: string): OpenTopic | Promise<OpenTopic> {
+    refuseReserved(name);
+    return this.#topics.open(name);
+  }
+
+  async topics(page: PageRequest) {
+    const { items, next } = this.#topics.page(page);
+    return { items: await Promise.all(items.map((topic) => this.#topics.view(topic))), next };
+  }
+
+  async topic(name: string) {
+    return this.#topics.view(this.#topics.require(name));
+  }
+
+  async createTopic(name: string, input: unknown) {
+    refuseReserved(name);
+    const { created, topic } = await this.#topics.create(name, input);
+    return { created, topic: await this.#topics.view(topic) };
+  }
+
+  async deleteTopic(name: string) {
+    const readers = this.#subscriptions.ofTopic(name);
+    if (readers.length > 0) {
+      const some = readers.slice(0, 5).map(({ id }) => id);
+      const message = `topic "${name}" has ${readers.length} subscriptions (${some.join(", ")}): delete them first`;
+      throw new PulsebusError("conflict", message);
+    }
+    await this.#topics.delete(name);
+  }
+
+  async browse(name: string, from: Start, limit: number) {
+    const topic = this.#topics.require(name);
+    try {
+      return await topic.transport.read(topic.plan.address, from, limit);
+    } catch (error) {
+      throw asPulsebusError(error);
+    }
+  }
+
+  async trace(name: string, identity: { readonly source: string; readonly id: string }) {
+    const topic = this.#topics.require(name);
+    return traceEvent(this.#context, topic, this.#subscriptions.ofTopic(name), identity);
+  }
+
+  async subscriptions(page: PageRequest & { readonly topic?: string }) {
+    const { items, next } = this.#subscriptions.page(page);
+    return { items: await Promise.all(items.map((entry) => entry.view())), next };
+  }
+
+  subscription(id: string): Promise<SubscriptionView> {
+    return this.#view(async () => this.#subscriptions.get(id));
+  }
+
+  createSubscription(input: unknown): Promise<SubscriptionView> {
+    return this.#view(() => this.#subscriptions.create(input));
+  }
+
+  replaceSubscription(id: string, input: unknown, revision: number | undefined): Promise<SubscriptionView> {
+    return this.#view(() => this.#subscriptions.replace(id, input, revision));
+  }
+
+  deleteSubscription(id: string, revision: number | undefined): Promise<void> {
+    return this.#subscriptions.delete(id, revision);
+  }
+
+  pause(id: string, reason: string): Promise<SubscriptionView> {
+    return this.#view(() => this.#subscriptions.pause(id, reason));
+  }
+
+  resume(id: string): Promise<SubscriptionView> {
+    return this.#view(() => this.#subscriptions.resume(id));
+  }
+
+  async test(id: string) {
+    const entry = this.#subscriptions.get(id);
+    const result = await entry.test(busEvent(this.#context, "test", id, { message: "a test of this subscription" }));
+    if (result === undefined) return { outcome: "failure", status: undefined, detail: "the sink gave no result" };
+    const status = result.kind === "response" ? result.status : undefined;
+    const detail = result.kind === "response" ? result.excerpt : "message" in result ? result.message : "";
+    return { outcome: result.kind, status, detail };
+  }
+
+  async deliveries(id: string, filter: DeliveryFilter, page: PageRequest) {
+    const entry = this.#subscriptions.get(id);
+    const parked = await this.#context.store.list(id, "parked", filter, page);
+    return { parked, inFlight: entry.inFlight(), recent: entry.recent() };
+  }
+
+  async deadLetters(id: string, filter: DeliveryFilter, page: PageRequest) {
+    this.#subscriptions.get(id);
+    return this.#context.store.list(id, "dead", filter, page);
+  }
+
+  async delivery(id: string, delivery: string) {
+    this.#subscriptions.get(id);
+    const row = await this.#context.store.get(id, delivery);
+    if (row !== undefined) return row;
+    throw new PulsebusError(
+      "unknown-delivery",
+      `subscription "${id}" has no parked delivery or dead letter "${delivery}"`,
+    );
+  }
+
+  async redrive(id: string, selection: DeadLetterSelection) {
+    return this.#jobs.start("redrive", this.#subscriptions.get(id), selection);
+  }
+
+  async discard(id: string, selection: DeadLetterSelection) {
+    return this.#jobs.start("discard", this.#subscriptions.get(id), selection);
+  }
+
+  transports(): Promise<readonly TransportView[]> {
+    return Promise.all(
+      [...this.#context.transports.values()].map(async ({ name, adapter, transport }) => {
+        const lastError = await transport.check().then(
+          () => undefined,
+          (error: unknown) => (error instanceof Error ? error.message : String(error)),
+        );
+        return { name, adapter, healthy: lastError === undefined, lastError, capabilities: transport.capabilities };
+      }),
+    );
+  }
+
+  async ready(): Promise<void> {
+    const ill = (await this.transports()).filter(({ healthy }) => !healthy);
+    if (ill.length === 0) return;
+    const reasons = ill.map(({ name, lastError }) => `${name}: ${lastError}`);
+    throw new PulsebusError("unavailable", `not ready: ${reasons.join("; ")}`, { retryAfterSeconds: 1 });
+  }
+
+  snapshot() {
+    return Promise.all([...this.#subscriptions.all()].map((entry) => entry.snapshot()));
+  }
+
+  topicCounters() {
+    return new Map([...this.#topics.all()].map(([name, { counters }]) => [name, counters]));
+  }
+
+  async drain(deadline: number): Promise<void> {
+    this.#draining = true;
+    this.#cancelSkippedCheck();
+    this.#jobs.stop();
+    await this.#subscriptions.stop(deadline);
+    await Promise.all([...this.#context.transports.values()].map(({ transport }) => transport.close(deadline)));
+  }
+
+  async #view(find: () => Promise<SubscriptionEntry>): Promise<SubscriptionView> {
+    return (await find()).view();
+  }
+
+  /** Announces what retention took from a subscription that had not received it. */
+  #planSkippedCheck(): void {
+    if (this.#draining) return;
+    const { clock, logger } = this.#context;
+    this.#cancelSkippedCheck = clock.timer(SKIPPED_CHECK_MS, () => {
+      this.#announceSkipped()
+        .catch((error: unknown) => logger.warn({ error: String(error) }, "skipped events could not be counted"))
+        .finally(() => this.#planSkippedCheck());
+    });
+  }
+
+  async #announceSkipped(): Promise<void> {
+    for (const entry of this.#subscriptions.all()) {
+      const { skipped } = await entry.topic.transport.stats(entry.topic.plan.address, entry.group);
+      const known = this.#skipped.get(entry.id) ?? 0;
+      this.#skipped.set(entry.id, skipped);
+      if (skipped > known) {
+        const detail = `retention took ${skipped - known} events before they were received`;
+        await this.#ops.say("subscription.skipped", entry.subscription, detail);
+      }
+    }
+  }
+}
