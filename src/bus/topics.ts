@@ -11,7 +11,6 @@ import { PulsebusError } from "../errors.ts";
 import type { Event } from "../event/event.ts";
 import { PUBLISH_TIMEOUT_MS, TOPICS_MAX } from "../limits.ts";
 import type { Page } from "../store/port.ts";
-import { checkTopicName } from "../subscription/names.ts";
 import type { Publisher, PublishResult, Transport } from "../transport/port.ts";
 import type { OpenTopic, Origin, TopicCounters, TopicView } from "./bus.ts";
 import { asPulsebusError, type BusContext, transportOf } from "./context.ts";
@@ -148,7 +147,6 @@ export class Topics {
   }
 
   async #create(record: Pick<TopicRecord, "plan" | "origin">): Promise<Topic> {
-    checkName(record);
     if (this.#topics.size >= TOPICS_MAX) {
       throw new PulsebusError("conflict", `there are ${TOPICS_MAX} topics, which is the most: delete some first`);
     }
@@ -200,10 +198,6 @@ export class Topics {
       `there is no topic "${name}": create it with PUT /topics/${name}, or name it in the configuration`,
     );
   }
-}
-
-function checkName({ plan, origin }: Pick<TopicRecord, "plan" | "origin">): void {
-  if (origin !== "internal") checkTopicName(plan.name, "/name");
 }
 
 /** `PUT` without a body says "be there" and nothing about settings. */
