@@ -9,10 +9,12 @@
 import { isUtf8 } from "node:buffer";
 import { PulsebusError } from "../errors.ts";
 import { Assembly } from "./assembly.ts";
-import type { Data, Event } from "./event.ts";
+import { dataOfBody, impliedContentType } from "./body.ts";
+import type { Event } from "./event.ts";
+import { BATCH_JSON, documentMode, STRUCTURED_JSON } from "./format.ts";
 import { decodeBatch, decodeStructured, encodeBatch, encodeStructured } from "./json.ts";
 import { type DecodeOptions, refuse, tolerate } from "./leniency.ts";
-import { charsetOf, essenceOf, isCloudEventsMediaType, isJsonMediaType } from "./media-type.ts";
+import { isCloudEventsMediaType } from "./media-type.ts";
 import { decodePercent, encodePercent, isPlain } from "./percent.ts";
 
 export type { DecodeOptions, Leniency } from "./leniency.ts";
@@ -29,9 +31,6 @@ export interface EncodedHttp {
   readonly body: Buffer | undefined;
 }
 
-const STRUCTURED_JSON = "application/cloudevents+json";
-const BATCH_JSON = "application/cloudevents-batch+json";
-
 /**
  * Reads the events of one HTTP request. `rawHeaders` is the flat list of `node:http`, whose strings are latin1; `body`
  * is undefined when there is none. Data and documents are views of `body`, so it must not be changed afterwards.
@@ -46,18 +45,9 @@ export function decodeHttp(
   if (contentType === undefined || !isCloudEventsMediaType(contentType)) {
     return { mode: "binary", events: [decodeBinary(rawHeaders, contentType, body, options)] };
   }
-  const format = essenceOf(contentType);
-  const charset = charsetOf(contentType);
-  if (charset !== undefined && charset !== "utf-8" && charset !== "us-ascii") {
-    throw new PulsebusError("unsupported-media-type", `the charset ${charset} is not supported: send UTF-8`);
-  }
   const document = body ?? Buffer.alloc(0);
-  if (format === STRUCTURED_JSON) return { mode: "structured", events: [decodeStructured(document, options)] };
-  if (format === BATCH_JSON) return { mode: "batch", events: decodeBatch(document, options) };
-  throw new PulsebusError(
-    "unsupported-media-type",
-    `the event format ${format} is not supported: send ${STRUCTURED_JSON}, ${BATCH_JSON} or binary mode`,
-  );
+  const mode = documentMode(contentType);
+  return { mode, events: mode === "batch" ? decodeBatch(document, options) : [decodeStructured(document, options)] };
 }
 
 /**
@@ -66,13 +56,11 @@ export function decodeHttp(
  */
 export function encodeHttpBinary(event: Event, valueEncoding: "spec" | "raw" = "spec"): EncodedHttp {
   const headers = ["ce-specversion", "1.0"];
-  let contentType: string | undefined;
+  let contentType = impliedContentType(event.data);
   for (const { name, value } of event.attributes) {
     if (name === "datacontenttype") contentType = value;
     else headers.push(`ce-${name}`, valueEncoding === "spec" ? encodePercent(value) : utf8AsLatin1(value));
   }
-  // A JSON event without datacontenttype implies JSON; outside the JSON format that has to be said (json-format.md 3.1).
-  if (contentType === undefined && event.data?.kind === "json") contentType = "application/json";
   if (contentType !== undefined) headers.push("content-type", contentType);
   return { headers, body: event.data?.bytes };
 }
@@ -138,17 +126,7 @@ function decodeBinary(
   }
   const effective = contentType ?? misplaced;
   if (effective !== undefined) assembly.addText("datacontenttype", effective, true);
-  return assembly.finish(assembly.decodeLegacyData(bodyData(body, effective)), undefined);
-}
-
-/**
- * HTTP can't tell an empty body from none. It is data of no bytes where the content type allows that; no bytes are no
- * JSON, and without a content type there is nothing that speaks for data.
- */
-function bodyData(body: Buffer | undefined, contentType: string | undefined): Data | undefined {
-  if (body === undefined) return undefined;
-  if (body.length === 0 && (contentType === undefined || isJsonMediaType(contentType))) return undefined;
-  return { kind: "binary", bytes: body };
+  return assembly.finish(assembly.decodeLegacyData(dataOfBody(body, effective)), undefined);
 }
 
 function hasPrefix(header: string): boolean {

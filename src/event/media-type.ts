@@ -1,4 +1,7 @@
-/** RFC 2046 media types with the grammar of RFC 9110 section 8.3.1, compared case-insensitively. */
+/**
+ * RFC 2046 media types with the grammar of RFC 9110 section 8.3.1, compared case-insensitively. Tabs are refused
+ * although that grammar has them: the String of CloudEvents has no control characters.
+ */
 
 const TOKEN = tokenCharacters();
 
@@ -51,7 +54,7 @@ export function charsetOf(contentType: string): string | undefined {
 function essenceEnd(contentType: string): number {
   const semicolon = contentType.indexOf(";");
   let end = semicolon === -1 ? contentType.length : semicolon;
-  while (end > 0 && isSpace(contentType.charCodeAt(end - 1))) end--;
+  while (end > 0 && contentType.charCodeAt(end - 1) === 0x20) end--;
   return end;
 }
 
@@ -83,7 +86,7 @@ function quotedEnd(value: string, start: number): number {
     const code = value.charCodeAt(i);
     if (code === 0x22) return i + 1;
     if (code === 0x5c) i++;
-    else if (code > 0x7e) return -1;
+    if (!isPrintable(value.charCodeAt(i))) return -1;
   }
   return -1;
 }
@@ -96,12 +99,12 @@ function tokenEnd(value: string, start: number): number {
 
 function spaceEnd(value: string, start: number): number {
   let i = start;
-  while (isSpace(value.charCodeAt(i))) i++;
+  while (value.charCodeAt(i) === 0x20) i++;
   return i;
 }
 
-function isSpace(code: number): boolean {
-  return code === 0x20 || code === 0x09;
+function isPrintable(code: number): boolean {
+  return code >= 0x20 && code <= 0x7e;
 }
 
 function tokenCharacters(): Uint8Array {
