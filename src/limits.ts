@@ -201,3 +201,8 @@ export const REOPEN_PAUSE_MAX_MS = 5_000;
 /** Operations and transferred bytes of one group, so that one commit stays short. */
 export const COMMIT_OPERATIONS_MAX = 1_024;
 export const COMMIT_BYTES_MAX = 16 * 1024 * 1024;
+
+/** Lines that `pulsebus publish --lines` sends in one batch: far below the limit of a batch, base64 included. */
+export const LINES_BYTES_MAX = 1024 * 1024;
+/** A subscription of `pulsebus listen` outlives its command by at most this; it is renewed at a third of it. */
+export const LISTEN_LEASE_MS = 60_000;

@@ -32,6 +32,11 @@ export function parseDuration(text: string, at = ""): number {
   return ms;
 }
 
+/** `parseDuration` that also refuses what is shorter than `minMs` or longer than `maxMs`. */
+export function parseDurationBetween(text: string, minMs: number, maxMs: number, at: string): number {
+  return within(parseDuration(text, at), minMs, maxMs, formatDuration, at);
+}
+
 /** The shortest spelling without loss: 90_000 is `90s`, 86_400_000 is `1d`. */
 export function formatDuration(ms: number): string {
   return format(ms, DURATION_UNITS, "ms");
@@ -46,6 +51,11 @@ export function parseSize(text: string, at = ""): number {
   return bytes;
 }
 
+/** `parseSize` that also refuses what is smaller than `min` or larger than `max` bytes. */
+export function parseSizeBetween(size: string | number, min: number, max: number, at: string): number {
+  return within(parseSize(String(size), at), min, max, formatSize, at);
+}
+
 /** The shortest spelling without loss: 1_048_576 is `1MiB`, 1_000 is `1000B`. */
 export function formatSize(bytes: number): string {
   return format(bytes, SIZE_UNITS, "B");
@@ -57,6 +67,11 @@ function parse(text: string, units: ReadonlyMap<string, number>, unitWhenAbsent:
   if (digits === undefined || factor === undefined) return undefined;
   const value = Number(digits) * factor;
   return Number.isSafeInteger(value) ? value : undefined;
+}
+
+function within(value: number, min: number, max: number, show: (value: number) => string, at: string): number {
+  if (value >= min && value <= max) return value;
+  throw faultAt("invalid-request", at, `must be from ${show(min)} to ${show(max)}`);
 }
 
 function format(value: number, units: ReadonlyMap<string, number>, smallest: string): string {

@@ -16,7 +16,16 @@ export interface TopicPlan {
   readonly settings: TopicSettings;
 }
 
+/** A configured instance of an adapter. */
+export interface TransportPlan {
+  readonly name: string;
+  readonly adapter: string;
+  /** The adapter's own part, which it validates itself. */
+  readonly settings: Readonly<Record<string, unknown>>;
+}
+
 export interface Plan {
+  /** The name of this bus in the world: broker groups and places are named after it. */
   readonly busId: string;
   readonly server: { readonly host: string; readonly port: number };
   readonly dataDir: string;
@@ -31,8 +40,12 @@ export interface Plan {
   readonly log: { readonly level: "debug" | "info" | "warn" | "error"; readonly format: "auto" | "json" | "pretty" };
   /** What a topic gets that is created through the API or by a publish. */
   readonly topicDefaults: Omit<TopicPlan, "name" | "address">;
+  /** `embedded` first, which is always there. */
+  readonly transports: readonly TransportPlan[];
   readonly topics: readonly TopicPlan[];
   readonly subscriptions: readonly Subscription[];
   /** The file that was read, for messages; undefined for the built-in configuration. */
   readonly file: string | undefined;
+  /** `PULSEBUS_*` variables that are set and name no setting. */
+  readonly ignoredVariables: readonly string[];
 }

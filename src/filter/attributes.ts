@@ -4,8 +4,10 @@
  * does not have holds nothing.
  */
 import { attributeOf, type Event } from "../event/event.ts";
+import { validateName } from "../event/rules.ts";
+import { isObject } from "../json-value.ts";
 import { joinPointer } from "../pointer.ts";
-import { type Dialect, isObject, type Predicate, refuse } from "./dialect.ts";
+import { type Dialect, type Predicate, refuse } from "./dialect.ts";
 import { every } from "./predicates.ts";
 
 type Comparison = (value: string, operand: string) => boolean;
@@ -23,17 +25,9 @@ export function attributeDialect(compare: Comparison): Dialect {
   };
 }
 
-function isAttributeName(name: string): boolean {
-  return /^[a-z0-9]+$/.test(name) && name !== "data";
-}
-
 function condition(name: string, operand: string, at: string, compare: Comparison): Predicate {
-  if (!isAttributeName(name)) {
-    throw refuse(
-      joinPointer(at, name),
-      `${JSON.stringify(name)} is not an attribute's name: those have lower-case letters a-z and digits only`,
-    );
-  }
+  const problem = validateName(name);
+  if (problem !== undefined) throw refuse(joinPointer(at, name), `attribute ${JSON.stringify(name)} ${problem}`);
   const read = reader(name);
   return (event) => {
     const value = read(event);

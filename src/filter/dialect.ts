@@ -17,10 +17,6 @@ export interface Scope {
 /** Throws `invalid-request`, at the JSON pointer of the fault, for an argument that the dialect does not accept. */
 export type Dialect = (argument: unknown, scope: Scope) => Predicate;
 
-export function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
 export function refuse(at: string, message: string): Error {
   return faultAt("invalid-request", at, message);
 }

@@ -1,8 +1,9 @@
 /** Filters: what users write, compiled once at creation into something cheap to ask for every event. */
 import type { Event } from "../event/event.ts";
+import { isObject } from "../json-value.ts";
 import { FILTER_DEPTH_MAX, FILTER_NODES_MAX } from "../limits.ts";
 import { joinPointer } from "../pointer.ts";
-import { isObject, type Predicate, refuse } from "./dialect.ts";
+import { type Predicate, refuse } from "./dialect.ts";
 import { DIALECTS } from "./dialects.ts";
 import { every } from "./predicates.ts";
 

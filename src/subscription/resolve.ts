@@ -3,10 +3,11 @@
  * The shape of the input is known to be right here (`validateSubscriptionInput` in `src/config/schema.ts`); what a
  * schema can't say is checked below.
  */
+import { timestampProblem } from "../event/timestamp.ts";
 import { compileFilters } from "../filter/filter.ts";
 import { ATTEMPT_TIMEOUT_MS_MAX, BACKOFF_MS_MAX, RETRY_AGE_MS_MAX } from "../limits.ts";
 import { faultAt } from "../pointer.ts";
-import { formatDuration, parseDuration } from "../units.ts";
+import { parseDurationBetween } from "../units.ts";
 import { checkHeaders } from "./headers.ts";
 import { createMatcher } from "./matcher.ts";
 import { checkReadableTopicName, checkSubscriptionId } from "./names.ts";
@@ -68,20 +69,14 @@ function resolveRetry(input: NonNullable<DeliveryInput["retry"]>, at: string): R
   };
 }
 
-/** A wait or deadline of zero would be a loop without pause, or no attempt at all. */
+/** From 1 ms: a wait or deadline of zero would be a loop without pause, or no attempt at all. */
 function duration(text: string, maxMs: number, at: string): number {
-  const ms = parseDuration(text, at);
-  if (ms >= 1 && ms <= maxMs) return ms;
-  throw faultAt("invalid-request", at, `must be from 1ms to ${formatDuration(maxMs)}`);
+  return parseDurationBetween(text, 1, maxMs, at);
 }
 
-/** RFC 3339, with an offset: a local time would mean something else on every machine. */
-const TIMESTAMP = /^\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(\.\d+)?([Zz]|[+-]\d{2}:\d{2})$/;
-
 function parseTime(text: string, at: string): number {
-  const ms = TIMESTAMP.test(text) ? Date.parse(text.toUpperCase()) : Number.NaN;
-  if (Number.isNaN(ms)) {
-    throw faultAt("invalid-request", at, "is not an RFC 3339 time: write it such as 2026-01-31T12:00:00Z");
-  }
-  return ms;
+  const problem = timestampProblem(text);
+  if (problem !== undefined) throw faultAt("invalid-request", at, `${JSON.stringify(text)} ${problem}`);
+  // `Date` knows no leap seconds, and neither does the clock that this is compared with.
+  return Date.parse(text.toUpperCase().replace(":60", ":59"));
 }

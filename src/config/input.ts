@@ -1,0 +1,41 @@
+/** The configuration as users write it; its shape, descriptions and defaults stand in `schemas/config.schema.json`. */
+import type { SubscriptionInput } from "../subscription/subscription.ts";
+import type { Plan } from "./plan.ts";
+
+/** Bytes, or a string such as `10GiB`. */
+export type SizeInput = string | number;
+
+export interface TopicDefaultsInput {
+  readonly transport?: string;
+  readonly strict?: boolean;
+  readonly retention?: { readonly maxAge?: string; readonly maxBytes?: SizeInput };
+  readonly holdBack?: string;
+  readonly whenFull?: "reject" | "dropOldest";
+}
+
+/** An entry of `topics:`, and the body of `PUT /topics/{topic}`. */
+export interface TopicInput extends TopicDefaultsInput {
+  readonly address?: string;
+  readonly place?: string;
+}
+
+export interface TransportInput {
+  readonly adapter: string;
+  readonly [setting: string]: unknown;
+}
+
+export interface ConfigInput {
+  readonly bus?: { readonly id?: string };
+  readonly server?: { readonly host?: string; readonly port?: number };
+  readonly dataDir?: string;
+  readonly topicCreation?: Plan["topicCreation"];
+  readonly limits?: { readonly eventBytes?: SizeInput; readonly batchBytes?: SizeInput; readonly maxHops?: number };
+  readonly storage?: { readonly minFreeBytes?: SizeInput };
+  readonly egress?: { readonly allow?: readonly string[] };
+  readonly drainTimeout?: string;
+  readonly log?: Partial<Plan["log"]>;
+  readonly transports?: Readonly<Record<string, TransportInput>>;
+  readonly topicDefaults?: TopicDefaultsInput;
+  readonly topics?: Readonly<Record<string, TopicInput | null>>;
+  readonly subscriptions?: Readonly<Record<string, Omit<SubscriptionInput, "id"> & { readonly id?: string }>>;
+}

@@ -1,0 +1,103 @@
+/**
+ * The effective plan as people and programs read it: in the form of a configuration file, with every default filled in
+ * and every secret covered. What is rendered can be loaded again.
+ */
+import { stringify } from "yaml";
+import { POLICY_DEFAULTS } from "../subscription/policy.ts";
+import type { DeliveryPolicy, SinkAddress, Subscription } from "../subscription/subscription.ts";
+import { formatDuration, formatSize } from "../units.ts";
+import type { ConfigInput, TopicDefaultsInput, TopicInput } from "./input.ts";
+import type { Plan, TopicPlan } from "./plan.ts";
+import { COVERED, coverSecrets } from "./secrets.ts";
+
+/** The plan as YAML. */
+export function renderPlan(plan: Plan): string {
+  return stringify(describePlan(plan), { lineWidth: 0 });
+}
+
+/** The plan as JSON, in the shape of a configuration. */
+export function describePlan(plan: Plan): ConfigInput {
+  const described: ConfigInput = {
+    bus: { id: plan.busId },
+    server: plan.server,
+    dataDir: plan.dataDir,
+    topicCreation: plan.topicCreation,
+    limits: {
+      eventBytes: formatSize(plan.limits.eventBytes),
+      batchBytes: formatSize(plan.limits.batchBytes),
+      maxHops: plan.limits.maxHops,
+    },
+    storage: { minFreeBytes: formatSize(plan.storage.minFreeBytes) },
+    egress: plan.egress,
+    drainTimeout: formatDuration(plan.drainTimeoutMs),
+    log: plan.log,
+    // Without the embedded one, which is always there and can't be configured.
+    transports: Object.fromEntries(
+      plan.transports.slice(1).map(({ name, adapter, settings }) => [name, { ...settings, adapter }]),
+    ),
+    topicDefaults: describeTopicDefaults(plan.topicDefaults),
+    topics: Object.fromEntries(plan.topics.map((topic) => [topic.name, describeTopic(topic)])),
+    subscriptions: Object.fromEntries(plan.subscriptions.map((entry) => [entry.id, describeSubscription(entry)])),
+  };
+  return coverSecrets(described) as ConfigInput;
+}
+
+function describeTopicDefaults({ transport, strict, settings }: Plan["topicDefaults"]): TopicDefaultsInput {
+  return {
+    transport,
+    strict,
+    retention: {
+      maxAge: formatDuration(settings.retention.maxAgeMs),
+      maxBytes: formatSize(settings.retention.maxBytes),
+    },
+    holdBack: formatDuration(settings.holdBackMs),
+    whenFull: settings.whenFull,
+  };
+}
+
+function describeTopic(topic: TopicPlan): TopicInput {
+  const place = topic.place === undefined ? {} : { place: topic.place };
+  return { address: topic.address, ...place, ...describeTopicDefaults(topic) };
+}
+
+type SubscriptionEntry = NonNullable<ConfigInput["subscriptions"]>[string];
+
+function describeSubscription({ input, sink, policy }: Subscription): SubscriptionEntry {
+  const { id: _key, delivery, ...rest } = input;
+  const retryOn = delivery?.retry?.retryOn ?? POLICY_DEFAULTS.retry.retryOn;
+  return { ...rest, sink: describeSink(sink), delivery: describePolicy(policy, retryOn) };
+}
+
+function describePolicy(
+  policy: DeliveryPolicy,
+  retryOn: readonly string[],
+): NonNullable<SubscriptionEntry["delivery"]> {
+  const { format, maxInFlight, headers, deadLetterSink, from, maxParked, maxDeadLetters } = policy;
+  const { maxAttempts, maxAgeMs, backoff } = policy.retry;
+  return {
+    format,
+    maxInFlight,
+    timeout: formatDuration(policy.timeoutMs),
+    retry: {
+      maxAttempts,
+      maxAge: formatDuration(maxAgeMs),
+      backoff: {
+        initial: formatDuration(backoff.initialMs),
+        factor: backoff.factor,
+        max: formatDuration(backoff.maxMs),
+        jitter: backoff.jitter,
+      },
+      retryOn,
+    },
+    // A header's value is a credential more often than not.
+    headers: Object.fromEntries(Object.keys(headers).map((name) => [name, COVERED])),
+    ...(deadLetterSink && { deadLetter: { sink: describeSink(deadLetterSink) } }),
+    from,
+    maxParked,
+    maxDeadLetters,
+  };
+}
+
+function describeSink(sink: SinkAddress): string {
+  return sink.kind === "webhook" ? sink.url : `topic:${sink.topic}`;
+}
