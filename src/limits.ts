@@ -167,12 +167,16 @@ export const REQUESTS_PER_CONNECTION_MAX = 0;
 export const CONNECTIONS_MAX = 10_000;
 /** How long the rest of a refused body is read and thrown away, so that the sender gets to read the answer. */
 export const LINGER_MS = 2_000;
+/** How often connections that fell idle while the server drains are closed. */
+export const DRAIN_SWEEP_MS = 50;
 /** Seconds told in `Retry-After` where nobody knows better. */
 export const RETRY_AFTER_SECONDS_DEFAULT = 1;
 /** `Host` values whose verdict is remembered. */
 export const HOST_VERDICTS_MAX = 1_000;
 /** Ids in one redrive or discard request. */
 export const SELECTION_IDS_MAX = 10_000;
+/** The reason that a user gives for a pause, characters. */
+export const PAUSE_REASON_CHARS_MAX = 256;
 /** Topics, or subscriptions, with series of their own in the metrics; the rest is summed as `other`. */
 export const METRIC_RESOURCES_MAX = 1_000;
 /** How often the delay of the event loop is sampled. */

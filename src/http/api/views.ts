@@ -1,0 +1,155 @@
+/** What the API shows: internal values as JSON, with times as RFC 3339 and events in the CloudEvents JSON format. */
+import type {
+  RecentOutcome,
+  SubscriptionStatus,
+  SubscriptionView,
+  TopicView,
+  Trace,
+  TraceDelivery,
+  TransportView,
+} from "../../bus/bus.ts";
+import type { Event } from "../../event/event.ts";
+import { encodeStructured } from "../../event/json.ts";
+import type { AttemptRecord, DeliveryRow, DeliveryRowWithHistory, Page } from "../../store/port.ts";
+import { type Item, isMalformed, type Malformed, type TopicStats } from "../../transport/port.ts";
+import { formatDuration, formatSize } from "../../units.ts";
+import { RawJson } from "./json.ts";
+
+export function pageView<T>(page: Page<T>, view: (item: T) => object): object {
+  return { items: page.items.map(view), next: page.next ?? null };
+}
+
+export function topicView({ plan, origin, stats }: TopicView): object {
+  const { retention, holdBackMs, whenFull } = plan.settings;
+  return {
+    name: plan.name,
+    transport: plan.transport,
+    address: plan.address,
+    strict: plan.strict,
+    place: plan.place,
+    retention: { maxAge: formatDuration(retention.maxAgeMs), maxBytes: formatSize(retention.maxBytes) },
+    holdBack: formatDuration(holdBackMs),
+    whenFull,
+    origin,
+    stats: topicStatsView(stats),
+  };
+}
+
+function topicStatsView({ events, bytes, oldestAt, newestAt }: TopicStats): object {
+  return { events: events ?? null, bytes: bytes ?? null, oldestAt: time(oldestAt), newestAt: time(newestAt) };
+}
+
+/** An event as it lies in its topic. */
+export function itemView({ event, position, storedAt }: Item): object {
+  return { position, storedAt: time(storedAt), ...eventMembers(event) };
+}
+
+export function subscriptionView({ subscription, origin, revision, status }: SubscriptionView): object {
+  return { ...subscription.input, origin, revision, status: statusView(status) };
+}
+
+function statusView(status: SubscriptionStatus): object {
+  const { reason, backlog, oldestAt, lastError, lastAttemptAt, ...numbers } = status;
+  return {
+    ...numbers,
+    reason: reason ?? null,
+    backlog: backlog ?? null,
+    oldestAt: time(oldestAt),
+    lastError: lastError ?? null,
+    lastAttemptAt: time(lastAttemptAt),
+  };
+}
+
+/** A delivery that has a row: parked, or a dead letter. */
+export function deliveryView(row: DeliveryRow): object {
+  return row.state === "dead" ? deadLetterView(row) : parkedView(row);
+}
+
+function parkedView(row: DeliveryRow): object {
+  return { state: "parked", ...rowMembers(row), nextAttemptAt: time(row.dueAt), ...eventMembers(row.event) };
+}
+
+export function deadLetterView(row: DeliveryRow): object {
+  return {
+    state: "dead",
+    ...rowMembers(row),
+    reason: row.reason ?? null,
+    detail: row.detail ?? null,
+    diedAt: time(row.diedAt),
+    forwardedAt: time(row.forwardedAt),
+    ...eventMembers(row.event),
+  };
+}
+
+export function withHistory(row: DeliveryRowWithHistory): object {
+  return { ...deliveryView(row), history: row.history.map(attemptView) };
+}
+
+function rowMembers(row: DeliveryRow): object {
+  return {
+    id: row.id,
+    subscription: row.subscription,
+    position: row.position,
+    attempts: row.attempts,
+    firstAttemptAt: time(row.firstAttemptAt),
+    lastAttemptAt: time(row.lastAttemptAt),
+    lastStatus: row.lastStatus ?? null,
+    lastError: row.lastError ?? null,
+    lastResponse: row.lastResponse ?? null,
+  };
+}
+
+function attemptView({ startedAt, status, error, response, ...rest }: AttemptRecord): object {
+  return {
+    ...rest,
+    startedAt: time(startedAt),
+    status: status ?? null,
+    error: error ?? null,
+    response: response ?? null,
+  };
+}
+
+export function outcomeView(outcome: RecentOutcome): object {
+  const { eventId, eventSource, eventType, status, at, ...rest } = outcome;
+  return {
+    ...rest,
+    event: { id: eventId, source: eventSource, type: eventType },
+    status: status ?? null,
+    at: time(at),
+  };
+}
+
+export function traceView({ occurrences, rows, complete }: Trace): object {
+  return {
+    complete,
+    occurrences: occurrences.map(({ item, deliveries }) => ({
+      ...itemView(item),
+      deliveries: deliveries.map(traceDeliveryView),
+    })),
+    rows: rows.map(withHistory),
+  };
+}
+
+function traceDeliveryView({ subscription, state, row, recent }: TraceDelivery): object {
+  return {
+    subscription,
+    state,
+    delivery: row === undefined ? null : withHistory(row),
+    recent: recent === undefined ? null : outcomeView(recent),
+  };
+}
+
+export function transportView({ lastError, ...rest }: TransportView): object {
+  return { ...rest, lastError: lastError ?? null };
+}
+
+/** A message that is no CloudEvent has no `event`; it is shown as it came. */
+function eventMembers(event: Event | Malformed): object {
+  if (!isMalformed(event)) return { event: new RawJson(encodeStructured(event).toString("utf8")) };
+  const { malformed, headers, bytes } = event;
+  return { event: null, malformed: { problem: malformed, headers, bytes: bytes.toString("base64") } };
+}
+
+function time(ms: number | undefined): string | null {
+  return ms === undefined ? null : new Date(ms).toISOString();
+}
