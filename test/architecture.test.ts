@@ -76,10 +76,10 @@ const PLANTS: readonly Plant[] = [
     texts: {
       "src/main.ts": `import { adapters } from "../adapters/index.ts";`,
       "src/bus/bus.ts": `import type { Nats } from "../../adapters/nats/adapter.ts";`,
-      "src/cli/serve.ts": `await import("../../adapters/index.ts");`,
+      "src/serve.ts": `await import("../adapters/index.ts");`,
       "src/config/load.ts": `new Worker(new URL("../../adapters/embedded/worker.ts", import.meta.url));`,
     },
-    broken: ["src/bus/bus.ts:1", "src/cli/serve.ts:1", "src/config/load.ts:1"],
+    broken: ["src/bus/bus.ts:1", "src/serve.ts:1", "src/config/load.ts:1"],
   },
   {
     rule: "an adapter imports the port and its own folder, never the engine or another adapter",
@@ -101,7 +101,7 @@ const PLANTS: readonly Plant[] = [
     texts: {
       "src/store/sqlite/store.ts": `import { open } from "../../sqlite/database.ts";`,
       "adapters/embedded/adapter.ts": `import { open } from "../../src/sqlite/database.ts";`,
-      "src/cli/serve.ts": `import { open } from "../sqlite/database.ts";`,
+      "src/serve.ts": `import { open } from "./sqlite/database.ts";`,
       "src/http/api.ts": `import { open } from "../sqlite/database.ts";`,
       "src/telemetry/metrics.ts": `import type { DatabaseMetrics } from "../sqlite/database.ts";`,
     },
@@ -110,7 +110,7 @@ const PLANTS: readonly Plant[] = [
   {
     rule: "commands other than serve know nothing of the parts that run",
     texts: {
-      "src/cli/serve.ts": `import { createBus } from "../bus/bus.ts";`,
+      "src/serve.ts": `import { createBus } from "./bus/bus.ts";`,
       "src/cli/trace.ts": `import type { Trace } from "../bus/bus.ts";\nimport { createBus } from "../bus/bus.ts";`,
       "src/cli/check.ts": `import { loadPlan } from "../config/load.ts";\nimport { call } from "./client.ts";`,
     },
@@ -170,9 +170,10 @@ const PLANTS: readonly Plant[] = [
     rule: "limits stand in src/limits.ts",
     texts: {
       "src/limits.ts": "export const EVENT_BYTES_MAX = 1024 * 1024;",
-      "src/http/a.ts": "const BODY_BYTES_MAX = 64 * 1024;\nconst STATUS = 202;\nexport const RETRY_MS = -1;",
+      "src/http/a.ts":
+        "const BODY_BYTES_MAX = 64 * 1024;\nconst STATUS_MAX = 599;\nconst ID_BYTES = 12;\nexport const RETRY_MS = -1;",
     },
-    broken: ["src/http/a.ts:1", "src/http/a.ts:3"],
+    broken: ["src/http/a.ts:1", "src/http/a.ts:4"],
   },
   {
     rule: "file names are kebab-case",
@@ -183,7 +184,7 @@ const PLANTS: readonly Plant[] = [
     rule: "files and functions stay readable in length",
     texts: {
       "src/long.ts": "\n".repeat(401),
-      "src/function.ts": `\nexport function f() {${"\n".repeat(70)}}`,
+      "src/function.ts": `\nexport function f() {${"\n".repeat(80)}}`,
       "src/fine.ts": `export const f = () => {${"\n".repeat(60)}};`,
     },
     broken: ["src/long.ts:400", "src/function.ts:2"],

@@ -1,0 +1,11 @@
+import type { LoadOptions } from "../config/load.ts";
+import type { Terminal } from "./terminal.ts";
+
+/** What a command is given besides its arguments. The composition root, which knows the adapters, fills it. */
+export interface CommandContext {
+  readonly terminal: Terminal;
+  /** The names of the adapters of this build. */
+  readonly adapters: readonly string[];
+  /** Runs the bus with this configuration; resolves once it has stopped in good order. */
+  readonly serve: (configuration: LoadOptions) => Promise<void>;
+}
