@@ -21,14 +21,14 @@ export function answerClientError(error: NodeJS.ErrnoException, socket: Duplex, 
 function clientProblem(code: string | undefined, logger: Logger): Problem {
   switch (code) {
     case "HPE_HEADER_OVERFLOW": {
-      const message = `The header lines are longer than ${HEADER_BYTES_MAX} bytes together.`;
+      const message = `the header lines are longer than ${HEADER_BYTES_MAX} bytes together`;
       return { ...problemOf(new PulsebusError("too-large", message), logger), status: 431 };
     }
     case "ERR_HTTP_REQUEST_TIMEOUT": {
-      const message = "The request did not arrive in time.";
+      const message = "the request did not arrive in time";
       return { ...problemOf(new PulsebusError("invalid-request", message), logger), status: 408 };
     }
     default:
-      return problemOf(new PulsebusError("invalid-request", "This is not an HTTP/1.1 request."), logger);
+      return problemOf(new PulsebusError("invalid-request", "this is not an HTTP/1.1 request"), logger);
   }
 }

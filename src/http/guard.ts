@@ -30,12 +30,12 @@ function loopbackGuard(): Guard {
     if (!isKnownHost(headers.host ?? "")) {
       throw new PulsebusError(
         "forbidden-origin",
-        "The Host header must be a loopback name such as localhost or 127.0.0.1, since the server has no authentication.",
+        "the Host header must be a loopback name such as localhost or 127.0.0.1, since the server has no authentication",
         { at: "Host" },
       );
     }
     if (headers.origin !== undefined && !isLoopbackOrigin(headers.origin)) {
-      throw new PulsebusError("forbidden-origin", "Requests of web pages from other origins are refused.", {
+      throw new PulsebusError("forbidden-origin", "requests of web pages from other origins are refused", {
         at: "Origin",
       });
     }
@@ -45,7 +45,7 @@ function loopbackGuard(): Guard {
 
 function refuseCrossSite(headers: IncomingHttpHeaders): void {
   if (headers["sec-fetch-site"] === "cross-site") {
-    throw new PulsebusError("forbidden-origin", "Requests of web pages from other sites are refused.", {
+    throw new PulsebusError("forbidden-origin", "requests of web pages from other sites are refused", {
       at: "Sec-Fetch-Site",
     });
   }

@@ -87,7 +87,7 @@ function internalProblem(error: unknown, logger: Logger): Problem {
   return {
     type: problemType("internal"),
     ...PROBLEM_KINDS.internal,
-    detail: `An internal error. The log says more under the reference ${reference}.`,
+    detail: `the log says more under the reference ${reference}`,
     instance: `urn:uuid:${reference}`,
   };
 }

@@ -94,11 +94,11 @@ export class PublishHandler {
 
   #admit(req: IncomingMessage, query: string): void {
     const { lifecycle, guard } = this.#context;
-    if (lifecycle.draining) throw new PulsebusError("draining", "The server is shutting down; nothing was stored.");
+    if (lifecycle.draining) throw new PulsebusError("draining", "the server is shutting down; nothing was stored");
     guard(req.headers);
     if (query === "") return;
     const at = query.split(/[=&]/, 1)[0] ?? "";
-    throw new PulsebusError("invalid-request", `Publishing takes no query parameters, but got "${at}".`, { at });
+    throw new PulsebusError("invalid-request", `publishing takes no query parameters, but got "${at}"`, { at });
   }
 
   #findTopic(exchange: Exchange, body: Buffer | undefined): void {
@@ -166,7 +166,7 @@ export class PublishHandler {
   }
 
   #refuseLargeBody(exchange: Exchange, bytesMax: number): void {
-    const error = new PulsebusError("too-large", `The body is larger than the limit of ${bytesMax} bytes.`);
+    const error = new PulsebusError("too-large", `the body is larger than the limit of ${bytesMax} bytes`);
     this.#countRefused(exchange, error);
     refuseUnread(exchange.req, exchange.res, problemOf(error, this.#context.logger));
   }
@@ -192,14 +192,14 @@ function decodeName(name: string): string {
   try {
     return decodeURIComponent(name);
   } catch (cause) {
-    throw new PulsebusError("invalid-request", "The topic's name is not percent-encoded correctly.", { cause });
+    throw new PulsebusError("invalid-request", "the topic's name is not percent-encoded correctly", { cause });
   }
 }
 
 function refuseLargeEvents(events: readonly Event[], bytesMax: number): void {
   for (const [index, event] of events.entries()) {
     if ((event.structured?.length ?? recordBytes(event)) > bytesMax) {
-      throw new PulsebusError("too-large", `Event ${index} is larger than the limit of ${bytesMax} bytes.`, { index });
+      throw new PulsebusError("too-large", `event ${index} is larger than the limit of ${bytesMax} bytes`, { index });
     }
   }
 }

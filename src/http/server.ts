@@ -77,7 +77,7 @@ async function listen(server: Server, { host, port }: Plan["server"]): Promise<A
     await once(server, "listening");
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new PulsebusError("invalid-configuration", `Can't listen on ${host}, port ${port}: ${reason}`, {
+    throw new PulsebusError("invalid-configuration", `can't listen on ${host}, port ${port}: ${reason}`, {
       at: "/server",
       cause,
     });
@@ -103,7 +103,13 @@ function attach(server: Server, context: ServerContext, lifecycle: Lifecycle, is
   const handle = (req: IncomingMessage, res: ServerResponse): void => {
     const target = req.method === "POST" ? publishTarget(req.url ?? "") : undefined;
     if (req.rawHeaders.length >= 2 * HEADER_COUNT_MAX) {
-      writeProblem(res, problemOf(new PulsebusError("too-large", "The request has too many header lines."), logger));
+      writeProblem(
+        res,
+        problemOf(
+          new PulsebusError("too-large", `the request has more than ${HEADER_COUNT_MAX - 1} header lines`),
+          logger,
+        ),
+      );
     } else if (target === undefined) manage(req, res);
     else publish.handle(req, res, target);
   };

@@ -37,7 +37,7 @@ export function createApp(context: ApiContext): (req: IncomingMessage, res: Serv
     addPath(app, path, endpoints, context);
   }
   app.use(({ path }) => {
-    throw new PulsebusError("not-found", `There is nothing at ${path}; /openapi.yaml says what there is.`);
+    throw new PulsebusError("not-found", `there is nothing at ${path}; /openapi.yaml says what there is`);
   });
   app.use((error: unknown, req: Request, res: Response, _next: NextFunction) => fail(error, req, res, context));
   return app;
@@ -62,7 +62,7 @@ function addPath(app: Express, path: string, endpoints: readonly ListedEndpoint[
   resource.options((_req: Request, res: Response) => send(res, { ...NO_CONTENT, headers: { Allow: allow } }, context));
   resource.all((req: Request, res: Response) => {
     res.setHeader("Allow", allow);
-    throw new PulsebusError("method-not-allowed", `${req.method} is not allowed here; allowed are ${allow}.`);
+    throw new PulsebusError("method-not-allowed", `${req.method} is not allowed here; allowed are ${allow}`);
   });
 }
 
@@ -102,5 +102,5 @@ function fail(error: unknown, req: Request, res: Response, { lifecycle, logger }
 /** Express throws this for a path that is not percent-encoded correctly. */
 function asUserError(error: unknown): unknown {
   if (!(error instanceof URIError)) return error;
-  return new PulsebusError("invalid-request", "The path is not percent-encoded correctly.", { cause: error });
+  return new PulsebusError("invalid-request", "the path is not percent-encoded correctly", { cause: error });
 }

@@ -77,6 +77,6 @@ async function listDeliveries(bus: Bus, request: ApiRequest): Promise<Answer> {
 async function showDeadLetter(bus: Bus, request: ApiRequest): Promise<Answer> {
   const id = request.param("deliveryId");
   const row = await bus.delivery(request.param("id"), id);
-  if (row.state !== "dead") throw new PulsebusError("unknown-delivery", `There is no dead letter ${id}.`);
+  if (row.state !== "dead") throw new PulsebusError("unknown-delivery", `there is no dead letter "${id}"`);
   return jsonAnswer(200, withHistory(row));
 }

@@ -76,5 +76,5 @@ export function parseTime(value: string, at: string): number {
 }
 
 function invalidParameter(name: string, problem: string): PulsebusError {
-  return new PulsebusError("invalid-request", `The query parameter "${name}" ${problem}.`, { at: name });
+  return new PulsebusError("invalid-request", `the query parameter "${name}" ${problem}`, { at: name });
 }

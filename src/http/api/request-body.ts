@@ -2,6 +2,7 @@
 import type { IncomingMessage } from "node:http";
 import { PulsebusError } from "../../errors.ts";
 import { charsetOf, essenceOf } from "../../event/media-type.ts";
+import { isObject } from "../../json-value.ts";
 import { JSON_DEPTH_MAX, MANAGEMENT_BODY_BYTES_MAX } from "../../limits.ts";
 import { readBody } from "../body.ts";
 
@@ -14,7 +15,7 @@ export async function readJson(req: IncomingMessage): Promise<unknown> {
   checkMediaType(req.headers["content-type"]);
   const value = parse(body);
   if (isDeeperThan(value, JSON_DEPTH_MAX)) {
-    throw new PulsebusError("invalid-request", `The body is nested more than ${JSON_DEPTH_MAX} levels deep.`);
+    throw new PulsebusError("invalid-request", `the body is nested more than ${JSON_DEPTH_MAX} levels deep`);
   }
   return value;
 }
@@ -23,7 +24,10 @@ function readWhole(req: IncomingMessage): Promise<Buffer | undefined> {
   return new Promise((resolve, reject) => {
     readBody(req, MANAGEMENT_BODY_BYTES_MAX, (body, complete) => {
       if (complete) resolve(body);
-      else reject(new PulsebusError("too-large", `The body is larger than ${MANAGEMENT_BODY_BYTES_MAX} bytes.`));
+      else
+        reject(
+          new PulsebusError("too-large", `the body is larger than the limit of ${MANAGEMENT_BODY_BYTES_MAX} bytes`),
+        );
     });
   });
 }
@@ -32,7 +36,7 @@ function checkMediaType(contentType: string | undefined): void {
   const charset = contentType === undefined ? undefined : charsetOf(contentType);
   const isJson = contentType !== undefined && essenceOf(contentType) === "application/json";
   if (isJson && (charset === undefined || charset === "utf-8")) return;
-  throw new PulsebusError("unsupported-media-type", "The body must be JSON: send Content-Type: application/json.", {
+  throw new PulsebusError("unsupported-media-type", "the body must be JSON: send Content-Type: application/json", {
     at: "Content-Type",
   });
 }
@@ -42,7 +46,7 @@ function parse(body: Buffer): unknown {
     return JSON.parse(TEXT.decode(body));
   } catch (cause) {
     const reason = cause instanceof SyntaxError ? `: ${cause.message}` : "";
-    throw new PulsebusError("invalid-request", `The body is not valid JSON in UTF-8${reason}`, { cause });
+    throw new PulsebusError("invalid-request", `the body is not valid JSON in UTF-8${reason}`, { cause });
   }
 }
 
@@ -54,6 +58,6 @@ function isDeeperThan(value: unknown, levels: number): boolean {
 
 /** Without the members that only answers have, so that what `GET` showed can be changed and sent to `PUT`. */
 export function withoutShown(body: unknown, shown: readonly string[]): unknown {
-  if (typeof body !== "object" || body === null || Array.isArray(body)) return body;
+  if (!isObject(body)) return body;
   return Object.fromEntries(Object.entries(body).filter(([name]) => !shown.includes(name)));
 }

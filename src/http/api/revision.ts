@@ -15,9 +15,9 @@ export function expectedRevision(ifMatch: string | undefined): number | undefine
   const match = /^"(\d{1,15})"$/.exec(tag);
   if (match !== null) return Number(match[1]);
   if (/^(?:W\/)?"[^"]*"$/.test(tag)) {
-    throw new PulsebusError("precondition-failed", `No revision has the entity tag ${tag}.`, { at: "If-Match" });
+    throw new PulsebusError("precondition-failed", `no revision has the entity tag ${tag}`, { at: "If-Match" });
   }
-  throw new PulsebusError("invalid-request", "If-Match must be * or one entity tag as ETag told it.", {
+  throw new PulsebusError("invalid-request", "If-Match must be * or one entity tag, as ETag told it", {
     at: "If-Match",
   });
 }

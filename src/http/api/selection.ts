@@ -1,5 +1,6 @@
 /** Which dead letters a redrive or discard means: `{"ids": [...]}`, `{"filter": {...}}` or `{"all": true}`. */
 import type { DeadLetterSelection } from "../../bus/bus.ts";
+import { isObject } from "../../json-value.ts";
 import { SELECTION_IDS_MAX } from "../../limits.ts";
 import { faultAt } from "../../pointer.ts";
 import type { DeliveryFilter } from "../../store/port.ts";
@@ -33,8 +34,4 @@ function readFilter(value: unknown): DeliveryFilter {
     );
   }
   return filterOfJson(value, "/filter");
-}
-
-function isObject(value: unknown): value is object {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

@@ -1,6 +1,7 @@
 /** Subscriptions: the resource and its life. */
 import type { Bus, SubscriptionView } from "../../bus/bus.ts";
 import { PulsebusError } from "../../errors.ts";
+import { isObject } from "../../json-value.ts";
 import { PAUSE_REASON_CHARS_MAX } from "../../limits.ts";
 import { withoutShown } from "./request-body.ts";
 import { etagOf, expectedRevision } from "./revision.ts";
@@ -97,14 +98,12 @@ function subscriptionAnswer(
 async function readReason(request: ApiRequest): Promise<string> {
   const body = await request.json();
   if (body === undefined) return "paused through the API";
-  const entries = typeof body === "object" && body !== null && !Array.isArray(body) ? Object.entries(body) : undefined;
-  const [name, reason] = entries?.[0] ?? ["reason", ""];
-  if (entries?.length === 1 && name === "reason" && typeof reason === "string") {
-    if (reason.length > 0 && reason.length <= PAUSE_REASON_CHARS_MAX) return reason;
-  }
+  const { reason, ...others } = isObject(body) ? body : {};
+  const isShort = typeof reason === "string" && reason.length > 0 && reason.length <= PAUSE_REASON_CHARS_MAX;
+  if (isShort && Object.keys(others).length === 0) return reason;
   throw new PulsebusError(
     "invalid-request",
-    `The body must be empty or { "reason": "1 to ${PAUSE_REASON_CHARS_MAX} characters" }.`,
+    `the body must be empty or { "reason": "1 to ${PAUSE_REASON_CHARS_MAX} characters" }`,
     { at: "/reason" },
   );
 }

@@ -51,7 +51,7 @@ export function systemRoutes(context: SystemContext): Route[] {
 }
 
 async function readiness({ bus, lifecycle }: SystemContext): Promise<Answer> {
-  if (lifecycle.draining) throw new PulsebusError("draining", "The server is shutting down.");
+  if (lifecycle.draining) throw new PulsebusError("draining", "the server is shutting down");
   await bus.ready();
   return jsonAnswer(200, { status: "ready" });
 }

@@ -71,7 +71,9 @@ async function browse(bus: Bus, request: ApiRequest) {
 function startOf(query: Query): Start {
   const [given, second] = START_PARAMETERS.filter((name) => query.text(name) !== undefined);
   if (second !== undefined) {
-    throw new PulsebusError("invalid-request", `Give one of ${START_PARAMETERS.join(", ")}.`, { at: second });
+    throw new PulsebusError("invalid-request", `give only one of the query parameters ${START_PARAMETERS.join(", ")}`, {
+      at: second,
+    });
   }
   if (given === "time") return { at: "time", time: new Date(query.time(given) ?? 0) };
   if (given === "position" || given === "cursor") return { at: "position", position: query.required(given) };
