@@ -210,3 +210,33 @@ export const COMMIT_BYTES_MAX = 16 * 1024 * 1024;
 export const LINES_BYTES_MAX = 1024 * 1024;
 /** A subscription of `pulsebus listen` outlives its command by at most this; it is renewed at a third of it. */
 export const LISTEN_LEASE_MS = 60_000;
+
+/** The same as `MAILBOX_EVENTS_MAX`, in bytes of stored records; a mailbox takes one larger event. */
+export const MAILBOX_BYTES_MAX = 4 * 1024 * 1024;
+/** How often mailboxes are looked at; one that nobody emptied since the last time is given up (within 10 s, DESIGN §4). */
+export const MAILBOX_CHECK_MS = 5_000;
+/** First size of a block's buffer; it doubles. A commit of 34 events of 1 KiB fits. */
+export const BLOCK_BUFFER_BYTES = 64 * 1024;
+/** Buffers kept to be filled again: what is under way at once, and no more than 8 MiB. */
+export const BLOCK_BUFFERS_MAX = 8;
+/** How exactly a publish keeps its deadline: one timer serves all of them. */
+export const DEADLINE_CHECK_MS = 50;
+/** Groups whose positions one operation writes, so that a thousand that moved share no commit with a publish. */
+export const PROGRESS_ROWS_MAX = 256;
+/** Pause before the embedded log repeats a read, a claim or a flush that failed. */
+export const LOG_RETRY_MS = 250;
+/** How often events are looked at for their age. */
+export const RETENTION_CHECK_MS = 1_000;
+/** The shortest time between two passes of retention over one topic that is too large. */
+export const RETENTION_PAUSE_MS = 50;
+/** Blocks that retention, or the removal of a topic, deletes in one commit: about a millisecond. */
+export const RETENTION_BLOCKS_MAX = 32;
+/** `Retry-After` of a publish that found its topic or the commit queue full. */
+export const TOPIC_FULL_RETRY_SECONDS = 1;
+/** What one step of a trace reads of the log, so that other reads get in between. */
+export const TRACE_STEP_BYTES_MAX = 8 * 1024 * 1024;
+
+/** Event bytes of one page of delivery rows: a page ends early rather than hold 1,000 events of 1 MiB. */
+export const STORE_PAGE_BYTES_MAX = 8 * 1024 * 1024;
+/** Rows that one transaction deletes when a subscription goes. */
+export const STORE_DELETE_CHUNK = 500;

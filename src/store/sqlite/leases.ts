@@ -1,0 +1,83 @@
+/**
+ * Which rows this process has leased, by subscription and lane. A lease ends when the change that ends it is committed,
+ * not before: a `leaseDue` that overtook the change would still find the row as due, and hand it out a second time.
+ *
+ * While a `leaseDue` is under way, leases may end without it seeing the rows in their new state, so their due times are
+ * collected and count for its answer. One at a time is under way for a subscription and lane: a second one, sealed
+ * before the first is answered, would find the same rows.
+ */
+import type { LeaseRequest } from "../port.ts";
+
+export type Lane = LeaseRequest["lane"];
+
+/** What one `leaseDue` found. */
+interface Found<Row> {
+  readonly rows: readonly Row[];
+  readonly nextDueAt: number | undefined;
+}
+
+export class Leases {
+  readonly #bySubscription: Readonly<Record<Lane, Map<string, LaneLeases>>> = { retry: new Map(), forward: new Map() };
+  readonly #byId: Readonly<Record<Lane, Map<string, LaneLeases>>> = { retry: new Map(), forward: new Map() };
+
+  /** Runs `find` with the `seq` of all held rows, when its turn has come; holds what it finds. */
+  lease<Row extends { readonly id: string; readonly seq: number }>(
+    { subscription, lane }: { readonly subscription: string; readonly lane: Lane },
+    find: (held: () => Float64Array) => Promise<Found<Row>>,
+  ): Promise<Found<Row>> {
+    const leases = this.#of(lane, subscription);
+    return leases.inTurn(async () => {
+      leases.freedDueAt = Number.POSITIVE_INFINITY;
+      const { rows, nextDueAt } = await find(() => Float64Array.from(leases.held.values()));
+      for (const { id, seq } of rows) {
+        leases.held.set(id, seq);
+        this.#byId[lane].set(id, leases);
+      }
+      const earliest = Math.min(nextDueAt ?? Number.POSITIVE_INFINITY, leases.freedDueAt);
+      return { rows, nextDueAt: earliest === Number.POSITIVE_INFINITY ? undefined : earliest };
+    });
+  }
+
+  /** The row is committed with a new due time, or without one (`undefined`). */
+  end(lane: Lane, id: string, dueAt: number | undefined): void {
+    const leases = this.#byId[lane].get(id);
+    if (leases === undefined) return;
+    this.#byId[lane].delete(id);
+    leases.held.delete(id);
+    if (dueAt !== undefined) leases.freedDueAt = Math.min(leases.freedDueAt, dueAt);
+  }
+
+  /** Given back untouched, so due at once. */
+  release(id: string): void {
+    this.end("retry", id, 0);
+    this.end("forward", id, 0);
+  }
+
+  endAll(subscription: string): void {
+    for (const lane of ["retry", "forward"] as const) {
+      for (const id of this.#of(lane, subscription).held.keys()) this.#byId[lane].delete(id);
+      this.#bySubscription[lane].delete(subscription);
+    }
+  }
+
+  #of(lane: Lane, subscription: string): LaneLeases {
+    const known = this.#bySubscription[lane].get(subscription);
+    if (known !== undefined) return known;
+    const leases = new LaneLeases();
+    this.#bySubscription[lane].set(subscription, leases);
+    return leases;
+  }
+}
+
+class LaneLeases {
+  /** `seq` by delivery id. */
+  readonly held = new Map<string, number>();
+  freedDueAt = Number.POSITIVE_INFINITY;
+  #last: Promise<unknown> = Promise.resolve();
+
+  inTurn<Result>(run: () => Promise<Result>): Promise<Result> {
+    const result = this.#last.then(run);
+    this.#last = result.catch(() => undefined); // its caller is told
+    return result;
+  }
+}

@@ -1,0 +1,125 @@
+/** What crosses between the store and its operations in the threads of the database. */
+import type { AttemptRecord, DeadLetterReason, DeliveryFilter, DeliveryState } from "../port.ts";
+
+/** An event in the buffer of its payload. Without an identity it is a malformed message. */
+export interface PackedEvent {
+  readonly start: number;
+  readonly end: number;
+  readonly identity: { readonly id: string; readonly source: string; readonly type: string } | undefined;
+}
+
+export interface ParkedRow extends DeliveryState {
+  readonly event: PackedEvent;
+  readonly attempt: AttemptRecord | undefined;
+  readonly dueAt: number;
+}
+
+export interface DeadRow extends DeliveryState {
+  readonly event: PackedEvent | undefined;
+  readonly attempt: AttemptRecord | undefined;
+  readonly reason: DeadLetterReason;
+  readonly detail: string;
+  readonly diedAt: number;
+  readonly forwardDueAt: number | undefined;
+}
+
+export interface RowsPayload<Row> {
+  readonly rows: readonly Row[];
+  readonly events: ArrayBuffer;
+}
+
+/** A row as it is selected; its event lies in the buffer of its answer. */
+export interface SelectedRow {
+  readonly seq: number;
+  readonly id: string;
+  readonly subscription: string;
+  readonly position: string;
+  readonly state: "parked" | "dead";
+  readonly attempts: number;
+  readonly firstAttemptAt: number | null;
+  readonly lastAttemptAt: number | null;
+  readonly dueAt: number | null;
+  readonly reason: DeadLetterReason | null;
+  readonly detail: string | null;
+  readonly diedAt: number | null;
+  readonly forwardedAt: number | null;
+  readonly malformed: 0 | 1;
+  readonly lastStatus: number | null;
+  readonly lastError: string | null;
+  readonly lastResponse: string | null;
+}
+
+export interface SelectedAttempt {
+  readonly number: number;
+  readonly startedAt: number;
+  readonly durationMs: number;
+  readonly outcome: AttemptRecord["outcome"];
+  readonly status: number | null;
+  readonly error: string | null;
+  readonly response: string | null;
+}
+
+/** Rows with their events side by side in `events`; `ends[i]` is where the i-th one ends. */
+export interface RowsAnswer {
+  readonly rows: readonly SelectedRow[];
+  readonly events: ArrayBuffer;
+  readonly ends: readonly number[];
+  /** Where rows were left out, for want of room in the page. */
+  readonly more: boolean;
+}
+
+export interface RowsWithHistoryAnswer extends RowsAnswer {
+  /** By the index of the row. */
+  readonly histories: readonly (readonly SelectedAttempt[])[];
+}
+
+export interface LeasePayload {
+  readonly subscription: string;
+  readonly state: "parked" | "dead";
+  readonly now: number;
+  readonly limit: number;
+  /** `seq` of the rows that are leased now. */
+  readonly held: Float64Array;
+}
+
+export interface LeaseAnswer extends RowsAnswer {
+  readonly nextDueAt: number | undefined;
+}
+
+export interface ListPayload {
+  readonly subscription: string;
+  readonly state: "parked" | "dead";
+  readonly filter: DeliveryFilter;
+  /** Only rows with a lower `seq`. */
+  readonly before: number;
+  readonly limit: number;
+}
+
+export interface DeadPayload {
+  readonly subscription: string;
+  readonly filter: DeliveryFilter;
+  readonly diedBefore: number;
+  /** Whether malformed messages count. */
+  readonly malformed: boolean;
+  readonly limit: number;
+}
+
+/** Dead letters by id; each is moved or deleted only when it died before `diedBefore`. */
+export interface DeadIdsPayload {
+  readonly subscription: string;
+  readonly ids: readonly string[];
+  readonly diedBefore: number;
+}
+
+export interface CountsAnswer {
+  readonly parked: number;
+  readonly deadLetters: number;
+  readonly retryDueAt: number | null;
+  readonly forwardDueAt: number | null;
+}
+
+export interface ForwardedPayload {
+  readonly id: string;
+  readonly forwardedAt: number | undefined;
+  readonly dueAt: number | undefined;
+}

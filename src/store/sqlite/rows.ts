@@ -1,0 +1,52 @@
+/** Rows as the port shows them, made from what the threads answer. */
+import type { AttemptRecord, DeliveryRow, DeliveryRowWithHistory } from "../port.ts";
+import { readEvent } from "./event-blob.ts";
+import type { RowsAnswer, RowsWithHistoryAnswer, SelectedAttempt, SelectedRow } from "./messages.ts";
+
+export function rowsOf(answer: RowsAnswer): DeliveryRow[] {
+  return answer.rows.map((row, index) => rowOf(row, recordOf(answer, index)));
+}
+
+export function rowsWithHistoryOf(answer: RowsWithHistoryAnswer): DeliveryRowWithHistory[] {
+  return rowsOf(answer).map((row, index) => ({ ...row, history: (answer.histories[index] ?? []).map(attemptOf) }));
+}
+
+function recordOf({ events, ends }: RowsAnswer, index: number): Buffer {
+  const start = ends[index - 1] ?? 0;
+  return Buffer.from(events, start, (ends[index] ?? start) - start);
+}
+
+/** The event is decoded when it is first looked at: lists and leases often need less. */
+function rowOf(row: SelectedRow, record: Buffer): DeliveryRow {
+  let event: DeliveryRow["event"] | undefined;
+  return {
+    id: row.id,
+    subscription: row.subscription,
+    position: row.position,
+    state: row.state,
+    attempts: row.attempts,
+    firstAttemptAt: row.firstAttemptAt ?? undefined,
+    lastAttemptAt: row.lastAttemptAt ?? undefined,
+    dueAt: row.dueAt ?? undefined,
+    reason: row.reason ?? undefined,
+    detail: row.detail ?? undefined,
+    diedAt: row.diedAt ?? undefined,
+    forwardedAt: row.forwardedAt ?? undefined,
+    lastStatus: row.lastStatus ?? undefined,
+    lastError: row.lastError ?? undefined,
+    lastResponse: row.lastResponse ?? undefined,
+    get event() {
+      event ??= readEvent(record, row.malformed === 1);
+      return event;
+    },
+  };
+}
+
+function attemptOf(attempt: SelectedAttempt): AttemptRecord {
+  return {
+    ...attempt,
+    status: attempt.status ?? undefined,
+    error: attempt.error ?? undefined,
+    response: attempt.response ?? undefined,
+  };
+}
