@@ -39,7 +39,7 @@ export function guardedConnector(guard: AddressGuard, resolve: Resolve): buildCo
   const connect = buildConnector({ allowH2: false, timeout: SINK_CONNECT_MS_MAX, lookup });
   return (options, callback) =>
     connect(options, (error, socket) => {
-      if (socket === null) return callback(error, null);
+      if (error !== null) return callback(error, null);
       const { remoteAddress } = socket;
       if (remoteAddress !== undefined && guard.permits(remoteAddress)) return callback(null, socket);
       socket.destroy();

@@ -35,15 +35,19 @@ export type EgressResult =
 
 export const ABORTED: EgressResult = { kind: "aborted" };
 
+const UNSENDABLE = [
+  errors.InvalidArgumentError,
+  errors.NotSupportedError,
+  errors.RequestContentLengthMismatchError,
+] as const;
+
 /** Classifies what undici, the network, TLS or the guard reported. */
 export function failureOf(error: Error): EgressResult {
   const message = describe(error);
   if (error instanceof EgressRefusedError) return { kind: "failure", error: "egress-refused", message };
   if (error instanceof errors.ConnectTimeoutError) return { kind: "failure", error: "timeout", message };
   if (error instanceof errors.HeadersOverflowError) return { kind: "failure", error: "response-too-large", message };
-  if (error instanceof errors.InvalidArgumentError || error instanceof errors.NotSupportedError) {
-    return { kind: "unsendable", message };
-  }
+  if (UNSENDABLE.some((type) => error instanceof type)) return { kind: "unsendable", message };
   return { kind: "failure", error: "connection", message };
 }
 
