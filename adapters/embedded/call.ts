@@ -1,0 +1,93 @@
+/** One call of `publish` while its events wait for their commit: it is answered once, by whatever comes first. */
+import type { Event } from "../../src/event/event.ts";
+import { attributeOf } from "../../src/event/event.ts";
+import type { Position, PublishResult } from "../../src/transport/port.ts";
+import { refusals } from "./faults.ts";
+import { formatPosition } from "./position.ts";
+
+type Results = readonly PublishResult[];
+
+/** The position is spelled out only when somebody asks for it. */
+class Stored {
+  readonly ok = true;
+  readonly #generation: number;
+  readonly #number: number;
+
+  constructor(generation: number, number: number) {
+    this.#generation = generation;
+    this.#number = number;
+  }
+
+  get position(): Position {
+    return formatPosition(this.#generation, this.#number);
+  }
+}
+
+export class Call {
+  readonly deadline: number;
+  readonly #events: readonly Event[];
+  #resolve: ((results: Results) => void) | undefined;
+  /** By index; undefined while nothing was refused. */
+  #refused: (PublishResult | undefined)[] | undefined;
+  #failedKeys: Set<string> | undefined;
+  accepted = 0;
+
+  constructor(events: readonly Event[], deadline: number, resolve: (results: Results) => void) {
+    this.#events = events;
+    this.deadline = deadline;
+    this.#resolve = resolve;
+  }
+
+  get hasRefusals(): boolean {
+    return this.#refused !== undefined;
+  }
+
+  /**
+   * Whether the event can't be stored: it is too large, or an earlier one of its partition key in this call was
+   * refused, so that storing it would break the order of the key.
+   */
+  refuses(index: number, event: Event, maxBytes: number): boolean {
+    const key = attributeOf(event, "partitionkey");
+    const bytes = wireBytes(event);
+    if (bytes > maxBytes) {
+      if (key !== undefined) this.#failedKeys = (this.#failedKeys ?? new Set()).add(key);
+      this.#refuse(index, refusals.tooLarge(bytes, maxBytes));
+      return true;
+    }
+    if (key === undefined || !this.#failedKeys?.has(key)) return false;
+    this.#refuse(index, refusals.aborted(key));
+    return true;
+  }
+
+  /** Its accepted events have numbers from `first` on. */
+  stored(generation: number, first: number): void {
+    let number = first;
+    this.#answer(() => new Stored(generation, number++));
+  }
+
+  failed(result: PublishResult): void {
+    this.#answer(() => result);
+  }
+
+  #refuse(index: number, result: PublishResult): void {
+    this.#refused ??= [];
+    this.#refused[index] = result;
+  }
+
+  #answer(result: () => PublishResult): void {
+    const resolve = this.#resolve;
+    if (resolve === undefined) return;
+    this.#resolve = undefined;
+    const results: PublishResult[] = [];
+    for (let index = 0; index < this.#events.length; index += 1) results.push(this.#refused?.[index] ?? result());
+    resolve(results);
+  }
+}
+
+/** What the event measures on a wire, the least of all bindings. */
+function wireBytes({ attributes, data, structured }: Event): number {
+  if (structured !== undefined) return structured.length;
+  let bytes = data?.bytes.length ?? 0;
+  for (const { name, value } of attributes) bytes += name.length + Buffer.byteLength(value);
+  return bytes;
+}

@@ -1,0 +1,118 @@
+/** The consumer of the port: waits for what its session has. */
+import {
+  type Consumer,
+  type ConsumerState,
+  type Item,
+  type Matcher,
+  TransportError,
+} from "../../src/transport/port.ts";
+import type { LogContext, OpenConsumer } from "./context.ts";
+import { beforeDeadline } from "./deadline.ts";
+import { closedError, fencedError, groupNotFound, topicNotFound } from "./faults.ts";
+import { Session } from "./session.ts";
+
+export interface ConsumerTarget {
+  readonly address: string;
+  readonly group: string;
+  readonly matcher: Matcher;
+}
+
+export class EmbeddedConsumer implements Consumer, OpenConsumer {
+  readonly #context: LogContext;
+  readonly #target: ConsumerTarget;
+  #session: Session | undefined;
+  #isClosed = false;
+  #closing: Promise<void> | undefined;
+  #isReceiving = false;
+  #hasReceived = false;
+  #wake: (() => void) | undefined;
+
+  constructor(context: LogContext, target: ConsumerTarget) {
+    this.#context = context;
+    this.#target = target;
+    context.consumers.add(this);
+  }
+
+  async receive(max: number, signal: AbortSignal): Promise<readonly Item[]> {
+    if (this.#isReceiving) throw new TransportError("invalid", "One receive of a consumer at a time");
+    this.#isReceiving = true;
+    this.#hasReceived = true;
+    try {
+      for (;;) {
+        const session = this.#openSession();
+        if (signal.aborted) return [];
+        const items = session.take(max);
+        if (items.length > 0) return items;
+        await this.#woken(signal);
+      }
+    } finally {
+      this.#isReceiving = false;
+    }
+  }
+
+  settle(item: Item, how: "ack" | "release"): boolean {
+    return this.#session?.settle(item, how) ?? false;
+  }
+
+  get state(): ConsumerState {
+    const error = this.#session?.fault;
+    const status = this.#isClosed ? "closed" : error === undefined ? "receiving" : "reconnecting";
+    return { status, error, skipped: this.#session?.group.skipped ?? 0 };
+  }
+
+  restIfIdle(): void {
+    if (!this.#isReceiving && !this.#hasReceived) this.#session?.rest();
+    this.#hasReceived = false;
+  }
+
+  wake(): void {
+    this.#wake?.();
+  }
+
+  close(deadline: number): Promise<void> {
+    this.#closing ??= this.#close(deadline);
+    return this.#closing;
+  }
+
+  async #close(deadline: number): Promise<void> {
+    this.#isClosed = true;
+    this.#context.consumers.delete(this);
+    this.#endSession();
+    this.wake();
+    await beforeDeadline(this.#context.progress.flushed(), deadline, this.#context.clock);
+  }
+
+  /** The session with the group as it is now; throws `closed`, `not_found` or `fenced`. */
+  #openSession(): Session {
+    if (this.#isClosed) throw closedError();
+    if (this.#session !== undefined) {
+      if (!this.#session.topic.isDeleted && !this.#session.group.isDeleted) return this.#session;
+      this.#endSession();
+    }
+    const { address, group: name, matcher } = this.#target;
+    const topic = this.#context.topics.get(address);
+    if (topic === undefined) throw topicNotFound(address);
+    const group = topic.groups.get(name);
+    if (group === undefined) throw groupNotFound(address, name);
+    if (group.isConsumed) throw fencedError(name);
+    this.#session = new Session({ ...this.#context, topic, group, matcher, wake: () => this.wake() });
+    return this.#session;
+  }
+
+  #endSession(): void {
+    this.#session?.end();
+    this.#session = undefined;
+  }
+
+  #woken(signal: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      const wake = (): void => {
+        this.#wake = undefined;
+        signal.removeEventListener("abort", wake);
+        resolve();
+      };
+      this.#wake = wake;
+      signal.addEventListener("abort", wake, { once: true });
+    });
+  }
+}

@@ -1,0 +1,74 @@
+/**
+ * Writes down the positions of groups. A group that moved by a settlement is durable within `POSITION_FLUSH_MS`, with
+ * its state of the moment at which its commit is sent; one that moved by skipping alone within `SKIP_FLUSH_MS`. All
+ * groups of the transport share one operation, and one is under way at most, so a group's rows are written in order.
+ * A failed operation is repeated until it succeeds or the transport is closed: what is lost by a crash before that is
+ * redelivered.
+ */
+import { LOG_RETRY_MS, POSITION_FLUSH_MS, PROGRESS_ROWS_MAX } from "../../src/limits.ts";
+import type { Clock } from "../../src/runtime/clock.ts";
+import { sleep } from "../../src/runtime/clock.ts";
+import type { Logger } from "../../src/runtime/logger.ts";
+import type { Database } from "../../src/sqlite/database.ts";
+import type { Group } from "./group.ts";
+
+export class Progress {
+  readonly #database: Database;
+  readonly #clock: Clock;
+  readonly #logger: Logger;
+  readonly #moved = new Set<Group>();
+  readonly #stop = new AbortController();
+  #flushing: Promise<void> | undefined;
+
+  constructor(database: Database, clock: Clock, logger: Logger) {
+    this.#database = database;
+    this.#clock = clock;
+    this.#logger = logger;
+  }
+
+  /** On the path of every settlement. */
+  mark(group: Group): void {
+    if (group.isDeleted || this.#stop.signal.aborted) return;
+    this.#moved.add(group);
+    this.#flushing ??= this.#flush();
+  }
+
+  forget(group: Group): void {
+    this.#moved.delete(group);
+  }
+
+  /** Resolves when everything that is marked now is durable, or when no more is tried. */
+  async flushed(): Promise<void> {
+    while (this.#flushing !== undefined) await this.#flushing;
+  }
+
+  /** Gives up what could not be written down by now. */
+  close(): void {
+    this.#stop.abort();
+  }
+
+  async #flush(): Promise<void> {
+    while (this.#moved.size > 0 && !this.#stop.signal.aborted) {
+      const groups: Group[] = [];
+      try {
+        await this.#database.writeLazily("embedded.progress", POSITION_FLUSH_MS, () => ({
+          payload: this.#take(groups),
+        }));
+      } catch (error) {
+        this.#logger.warn({ err: error }, "positions could not be written down; it is tried again");
+        for (const group of groups) if (!group.isDeleted) this.#moved.add(group);
+        await sleep(this.#clock, LOG_RETRY_MS, this.#stop.signal);
+      }
+    }
+    this.#flushing = undefined;
+  }
+
+  #take(groups: Group[]) {
+    for (const group of this.#moved) {
+      if (groups.length === PROGRESS_ROWS_MAX) break;
+      groups.push(group);
+      this.#moved.delete(group);
+    }
+    return groups.map((group) => group.progress());
+  }
+}

@@ -1,0 +1,77 @@
+/** Operations on groups: create, delete, claim, and the progress of many in one call. */
+import { type Connection, type Operation, OperationError } from "../../../src/sqlite/module.ts";
+import { locator, type StartNumber } from "./locate.ts";
+
+export interface GroupRow {
+  readonly id: number;
+  readonly topic: number;
+  readonly name: string;
+  readonly next: number;
+  readonly open: readonly number[];
+  readonly skipped: number;
+  readonly inUse: boolean;
+}
+
+export interface CreateGroup {
+  readonly topic: number;
+  readonly name: string;
+  readonly start: StartNumber;
+}
+
+export interface GroupProgress {
+  readonly id: number;
+  readonly next: number;
+  /** A JSON array of numbers: one string crosses to the thread cheaper than an array. */
+  readonly open: string;
+  readonly skipped: number;
+  readonly inUse: 0 | 1;
+}
+
+interface StoredGroup {
+  readonly id: number;
+  readonly topic: number;
+  readonly name: string;
+  readonly next: number;
+  readonly open: string;
+  readonly skipped: number;
+  readonly in_use: number;
+}
+
+const SELECT_GROUPS = "SELECT id, topic, name, next, open, skipped, in_use FROM embedded_groups";
+
+export function groupWrites(connection: Connection): Readonly<Record<string, Operation>> {
+  const insert = connection.prepare(
+    "INSERT INTO embedded_groups (topic, name, next, open, skipped, in_use) VALUES (?, ?, ?, '[]', 0, 0)",
+  );
+  const byName = connection.prepare<StoredGroup>(`${SELECT_GROUPS} WHERE topic = ? AND name = ?`);
+  const deleteGroup = connection.prepare("DELETE FROM embedded_groups WHERE id = ?");
+  const claim = connection.prepare("UPDATE embedded_groups SET in_use = 1 WHERE id = ?");
+  const move = connection.prepare(
+    "UPDATE embedded_groups SET next = ?, open = ?, skipped = ?, in_use = ? WHERE id = ?",
+  );
+  const locate = locator(connection);
+  return {
+    "embedded.create-group": ({ topic, name, start }: CreateGroup) => {
+      if (byName.get(topic, name) === undefined) insert.run(topic, name, locate(topic, start));
+      const row = byName.get(topic, name);
+      if (row === undefined) throw new OperationError("not_found", "the group was not stored");
+      return { result: toGroup(row) };
+    },
+    "embedded.delete-group": (group: number) => ({ result: deleteGroup.run(group).changes }),
+    "embedded.claim": (group: number) => ({ result: claim.run(group).changes }),
+    "embedded.progress": (groups: readonly GroupProgress[]) => {
+      for (const { id, next, open, skipped, inUse } of groups) move.run(next, open, skipped, inUse, id);
+      return { result: groups.length };
+    },
+  };
+}
+
+/** All groups of topics that are not deleted. */
+export function selectGroups(connection: Connection): () => GroupRow[] {
+  const groups = connection.prepare<StoredGroup>(SELECT_GROUPS);
+  return () => groups.all().map(toGroup);
+}
+
+function toGroup({ id, topic, name, next, open, skipped, in_use }: StoredGroup): GroupRow {
+  return { id, topic, name, next, open: JSON.parse(open) as number[], skipped, inUse: in_use === 1 };
+}
