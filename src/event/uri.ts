@@ -46,21 +46,29 @@ function colonBeforePath(value: string): boolean {
 }
 
 function restProblem(value: string, start: number): string | undefined {
-  let i = start;
-  if (value.charCodeAt(i) === 0x2f && value.charCodeAt(i + 1) === 0x2f) {
-    i = authorityEnd(value, i + 2);
-    const problem = authorityProblem(value, start + 2, i);
+  let pathStart = start;
+  if (value.charCodeAt(start) === 0x2f && value.charCodeAt(start + 1) === 0x2f) {
+    pathStart = authorityEnd(value, start + 2);
+    const problem = authorityProblem(value, start + 2, pathStart);
     if (problem !== undefined) return problem;
   }
-  let fragment = false;
-  for (; i < value.length; i++) {
+  const hash = legalEnd(value, pathStart, value.length);
+  if (hash === value.length) return undefined;
+  if (value.charCodeAt(hash) !== 0x23) return illegal(value, hash);
+  const end = legalEnd(value, hash + 1, value.length);
+  return end === value.length ? undefined : illegal(value, end);
+}
+
+/** The index of the first character, before `end`, that may not stand in a path, query or fragment; else `end`. */
+function legalEnd(value: string, start: number, end: number): number {
+  let i = start;
+  while (i < end) {
     const code = value.charCodeAt(i);
-    if (isClass(code, PATH)) continue;
-    if (code === 0x23 && !fragment) fragment = true;
-    else if (code === 0x25 && isHexPair(value, i + 1)) i += 2;
-    else return illegal(value, i);
+    if (isClass(code, PATH)) i++;
+    else if (code === 0x25 && isHexPair(value, i + 1)) i += 3;
+    else return i;
   }
-  return undefined;
+  return end;
 }
 
 function authorityEnd(value: string, start: number): number {
@@ -74,25 +82,25 @@ function authorityEnd(value: string, start: number): number {
 /** userinfo@host:port, where the host may be an IP literal in brackets (RFC 3986 section 3.2). */
 function authorityProblem(value: string, start: number, end: number): string | undefined {
   const hostStart = Math.max(start, value.lastIndexOf("@", end - 1) + 1);
-  const literalEnd = value.charCodeAt(hostStart) === 0x5b ? value.indexOf("]", hostStart) : hostStart;
-  if (literalEnd === -1 || literalEnd >= end) return hostStart === end ? undefined : illegal(value, hostStart);
-  for (let i = start; i < end; i++) {
-    const code = value.charCodeAt(i);
-    const bracket = literalEnd > hostStart && (i === hostStart || i === literalEnd);
-    if (bracket || isClass(code, PATH)) continue;
-    if (code === 0x25 && isHexPair(value, i + 1)) i += 2;
-    else return illegal(value, i);
-  }
-  return portProblem(value, literalEnd, end);
+  const literal = value.charCodeAt(hostStart) === 0x5b;
+  const close = literal ? value.indexOf("]", hostStart) : -1;
+  if (literal && (close === -1 || close >= end)) return illegal(value, hostStart);
+  const userEnd = legalEnd(value, start, hostStart);
+  if (userEnd < hostStart) return illegal(value, userEnd);
+  const colon = value.indexOf(":", hostStart);
+  const hostEnd = literal ? close : colon === -1 || colon > end ? end : colon;
+  const hostLegal = legalEnd(value, literal ? hostStart + 1 : hostStart, hostEnd);
+  if (hostLegal < hostEnd) return illegal(value, hostLegal);
+  return portProblem(value, literal ? hostEnd + 1 : hostEnd, end);
 }
 
-function portProblem(value: string, hostEnd: number, end: number): string | undefined {
-  const colon = value.lastIndexOf(":", end - 1);
-  if (colon < hostEnd) return undefined;
-  for (let i = colon + 1; i < end; i++) {
-    if (!isClass(value.charCodeAt(i), DIGIT)) return "is not a URI-reference: its port is no number";
-  }
-  return undefined;
+/** Nothing, or a colon and digits. */
+function portProblem(value: string, start: number, end: number): string | undefined {
+  if (start === end) return undefined;
+  let i = value.charCodeAt(start) === 0x3a ? start + 1 : start;
+  if (i === start) return illegal(value, start);
+  while (i < end && isClass(value.charCodeAt(i), DIGIT)) i++;
+  return i === end ? undefined : "is not a URI-reference: its port is no number";
 }
 
 function illegal(value: string, index: number): string {
