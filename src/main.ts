@@ -1,0 +1,18 @@
+/** The composition root: the only file that knows both the core and the adapters. */
+import { adapters } from "../adapters/index.ts";
+import { runProgram } from "./cli/program.ts";
+import { endQuietlyOnBrokenPipe, processTerminal } from "./cli/terminal.ts";
+import { sibling } from "./sqlite/sibling.ts";
+
+endQuietlyOnBrokenPipe();
+process.exitCode = await runProgram(process.argv.slice(2), {
+  terminal: processTerminal,
+  adapters: Object.keys(adapters),
+  async serve(options) {
+    const { serve } = await import("./serve.ts");
+    const { openEmbedded } = await adapters.embedded();
+    await serve(options, {
+      embedded: { operations: sibling(import.meta.url, "../adapters/embedded/operations"), open: openEmbedded },
+    });
+  },
+});
