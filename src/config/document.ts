@@ -26,8 +26,10 @@ export function parseConfig(text: string, file: string): ConfigDocument {
     const { line, col } = lines.linePos(offset);
     return `${file}:${line}:${col}`;
   };
-  if (document.errors.length > 0) {
-    const faults = document.errors.map((error) => `${place(error.pos[0])}: ${error.message}`);
+  // Warnings are about tags that have no meaning here, such as `!secret`.
+  const problems = [...document.errors, ...document.warnings];
+  if (problems.length > 0) {
+    const faults = problems.map((error) => `${place(error.pos[0])}: ${error.message}`);
     throw new PulsebusError("invalid-configuration", faults.join("\n"));
   }
   return {

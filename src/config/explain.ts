@@ -14,7 +14,9 @@ interface Annotations {
 }
 
 export function explain(error: ErrorObject): PulsebusError {
-  const place = error.instancePath;
+  // A rule for the names of members is about the name, which is not in the path of the object.
+  const place =
+    error.propertyName === undefined ? error.instancePath : joinPointer(error.instancePath, error.propertyName);
   const annotations = (error.parentSchema ?? {}) as Annotations;
   switch (error.keyword) {
     case "additionalProperties":
@@ -29,8 +31,6 @@ export function explain(error: ErrorObject): PulsebusError {
         place,
         `${shorten(error.data)} is not valid: write ${annotations["x-expects"]}`,
       );
-    case "propertyNames":
-      return faultAt("invalid-request", joinPointer(place, String(error.params.propertyName)), "is not a valid name");
     default:
       return faultAt("invalid-request", place, rule(error));
   }
@@ -75,10 +75,7 @@ function rule(error: ErrorObject): string {
   const { limit } = error.params as { readonly limit?: number };
   switch (error.keyword) {
     case "type":
-      return `must be ${[error.params.type]
-        .flat()
-        .map((type) => TYPE_NAMES[type])
-        .join(" or ")}`;
+      return `must be ${expectedType(error)}`;
     case "minimum":
       return `must be at least ${limit}`;
     case "maximum":
@@ -95,6 +92,13 @@ function rule(error: ErrorObject): string {
     default:
       return error.message ?? "is not valid";
   }
+}
+
+function expectedType(error: ErrorObject): string {
+  const expected = (error.parentSchema as Annotations | undefined)?.["x-expects"];
+  if (expected !== undefined) return expected;
+  const types: readonly string[] = [error.params.type].flat();
+  return types.map((type) => TYPE_NAMES[type]).join(" or ");
 }
 
 /** Never more of a value than needed to recognise it. */

@@ -2,8 +2,8 @@
  * `${NAME}` and `${NAME:-default}` in string values. A variable that is not set, and has no default, is a fault; an
  * empty one counts as not set where there is a default, as in a shell. `$${` is a literal `${`.
  */
-import { isObject } from "../json-value.ts";
-import { faultAt, joinPointer, parsePointer } from "../pointer.ts";
+import { mapStrings } from "../json-value.ts";
+import { faultAt, parsePointer } from "../pointer.ts";
 import type { Faults } from "./faults.ts";
 import { valueFromText } from "./shape.ts";
 
@@ -16,13 +16,12 @@ const REFERENCE = /\$\$\{|\$\{([A-Za-z_]\w*)(?::-([^}]*))?\}|\$\{/g;
  * port is.
  */
 export function interpolate(value: unknown, env: Environment, faults: Faults): unknown {
-  const visit = (node: unknown, at: string): unknown => {
-    if (typeof node === "string") return interpolateText(node, at, env, faults);
-    if (Array.isArray(node)) return node.map((item: unknown, index) => visit(item, joinPointer(at, index)));
-    if (!isObject(node)) return node;
-    return Object.fromEntries(Object.entries(node).map(([key, item]) => [key, visit(item, joinPointer(at, key))]));
-  };
-  return visit(value, "");
+  return mapStrings(value, (text, at) => interpolateText(text, at, env, faults));
+}
+
+/** The text that `interpolate` reads as this one. */
+export function escapeReferences(text: string): string {
+  return text.replaceAll("${", () => "$${");
 }
 
 function interpolateText(text: string, at: string, env: Environment, faults: Faults): unknown {

@@ -3,12 +3,14 @@
  * and every secret covered. What is rendered can be loaded again.
  */
 import { stringify } from "yaml";
+import { mapStrings } from "../json-value.ts";
 import { POLICY_DEFAULTS } from "../subscription/policy.ts";
 import type { DeliveryPolicy, SinkAddress, Subscription } from "../subscription/subscription.ts";
 import { formatDuration, formatSize } from "../units.ts";
 import type { ConfigInput, TopicDefaultsInput, TopicInput } from "./input.ts";
+import { escapeReferences } from "./interpolate.ts";
 import type { Plan, TopicPlan } from "./plan.ts";
-import { COVERED, coverSecrets } from "./secrets.ts";
+import { COVERED, coverSecret } from "./secrets.ts";
 
 /** The plan as YAML. */
 export function renderPlan(plan: Plan): string {
@@ -39,7 +41,7 @@ export function describePlan(plan: Plan): ConfigInput {
     topics: Object.fromEntries(plan.topics.map((topic) => [topic.name, describeTopic(topic)])),
     subscriptions: Object.fromEntries(plan.subscriptions.map((entry) => [entry.id, describeSubscription(entry)])),
   };
-  return coverSecrets(described) as ConfigInput;
+  return mapStrings(described, (text, at) => escapeReferences(coverSecret(text, at))) as ConfigInput;
 }
 
 function describeTopicDefaults({ transport, strict, settings }: Plan["topicDefaults"]): TopicDefaultsInput {

@@ -46,7 +46,7 @@ function validator<T>(schema: string): ValidateFunction<T> {
   return found as ValidateFunction<T>;
 }
 
-/** A wrong name of a member is reported twice, by the rule for it and by `propertyNames`; the latter knows the name. */
+/** A wrong name of a member is reported twice, by `propertyNames` and by the rule in it; the latter knows what is wrong. */
 function explainAll({ errors }: ValidateFunction): PulsebusError[] {
-  return (errors ?? []).filter((error) => error.propertyName === undefined).map((error) => explain(error));
+  return (errors ?? []).filter(({ keyword }) => keyword !== "propertyNames").map(explain);
 }

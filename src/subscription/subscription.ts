@@ -10,6 +10,8 @@ export interface SubscriptionInput {
   readonly topic: string;
   /** `http://…`, `https://…` or `topic:NAME`. */
   readonly sink: string;
+  /** The delivery protocol, as the CloudEvents Subscriptions API names it. */
+  readonly protocol?: "HTTP";
   /** Exact event source. */
   readonly source?: string;
   readonly types?: readonly string[];
