@@ -151,7 +151,7 @@ export const CONFIG_FAULTS_MAX = 50;
  * percent-encoded, and room for everything else that a proxy adds.
  */
 export const HEADER_BYTES_MAX = 3 * ATTRIBUTES_BYTES_MAX + 32 * 1024;
-/** Header lines of one request. Node drops the lines beyond it in silence, so a request that reaches it is refused. */
+/** Header lines of one request. Some versions of Node drop those beyond it in silence, so what reaches it is refused. */
 export const HEADER_COUNT_MAX = 1_000;
 /** From the first byte of a request to the end of its headers: what a slow sender may hold a connection with. */
 export const HEADERS_TIMEOUT_MS = 15_000;

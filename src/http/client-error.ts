@@ -2,7 +2,7 @@
 import { STATUS_CODES } from "node:http";
 import type { Duplex } from "node:stream";
 import { PulsebusError } from "../errors.ts";
-import { HEADER_BYTES_MAX } from "../limits.ts";
+import { HEADER_BYTES_MAX, HEADER_COUNT_MAX } from "../limits.ts";
 import type { Logger } from "../runtime/logger.ts";
 import { type Problem, problemOf, renderProblem } from "./problem.ts";
 
@@ -21,7 +21,7 @@ export function answerClientError(error: NodeJS.ErrnoException, socket: Duplex, 
 function clientProblem(code: string | undefined, logger: Logger): Problem {
   switch (code) {
     case "HPE_HEADER_OVERFLOW": {
-      const message = `the header lines are longer than ${HEADER_BYTES_MAX} bytes together`;
+      const message = `there are more than ${HEADER_COUNT_MAX} header lines, or they are longer than ${HEADER_BYTES_MAX} bytes together`;
       return { ...problemOf(new PulsebusError("too-large", message), logger), status: 431 };
     }
     case "ERR_HTTP_REQUEST_TIMEOUT": {
