@@ -261,6 +261,17 @@ describe("limits on attributes", () => {
   });
 });
 
+it("takes an event of 64 KiB in every mode, which every intermediary must", () => {
+  const attributes = ["ce-ext", "%C3%A9".repeat(5_000)];
+  const body = Buffer.alloc(32 * 1024, "x");
+  const event = binaryEvent([...attributes, "content-type", "text/plain"], body);
+  expect(event.data?.bytes).toHaveLength(32 * 1024);
+  const document = { ext: "é".repeat(5_000), data: "x".repeat(54 * 1024) };
+  expect(jsonEvent(document).data?.bytes).toHaveLength(54 * 1024 + 2);
+  const batch = `[${JSON.stringify({ ...REQUIRED_MEMBERS, ...document })}]`;
+  expect(first(decodeHttp(BATCH, Buffer.from(batch), STRICT).events).data?.bytes).toHaveLength(54 * 1024 + 2);
+});
+
 describe("CloudEvents 0.3", () => {
   const legacy = (members: object) => jsonEvent({ specversion: "0.3", ...members }, lenient());
 
