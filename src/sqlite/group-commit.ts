@@ -124,7 +124,7 @@ export class GroupCommit {
   #schedule(): void {
     if (this.#scheduled || this.#committing !== undefined) return;
     this.#scheduled = true;
-    setImmediate(() => {
+    this.#clock.soon(() => {
       this.#scheduled = false;
       if (this.#committing === undefined) this.#send();
     });

@@ -30,8 +30,12 @@ export class Reads {
       if (this.#closed) return reject(unavailable("The database is closed."));
       if (!this.#sender?.isUp) return reject(unavailable("The database's reader thread is being started again."));
       const id = this.#nextId++;
-      this.#sender.send({ id, operation, payload }, []);
-      this.#calls.set(id, { resolve, reject });
+      try {
+        this.#sender.send({ id, operation, payload }, []);
+        this.#calls.set(id, { resolve, reject });
+      } catch (cause) {
+        reject(new PulsebusError("internal", `The payload of ${operation} can't be handed to the reader.`, { cause }));
+      }
     });
   }
 
