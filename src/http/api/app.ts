@@ -46,8 +46,9 @@ export function createApp(context: ApiContext): (req: IncomingMessage, res: Serv
 /** Publishing has a path of its own and only counts for `Allow` here. */
 type ListedEndpoint = Route | Endpoint;
 
-function byPath(endpoints: readonly ListedEndpoint[]): Map<string, ListedEndpoint[]> {
-  return Map.groupBy(endpoints, ({ path }) => path);
+/** In the order in which express tries them: a fixed segment before a parameter, as `{` sorts after all of their letters. */
+function byPath(endpoints: readonly ListedEndpoint[]): readonly (readonly [path: string, ListedEndpoint[]])[] {
+  return [...Map.groupBy(endpoints, ({ path }) => path)].sort(([a], [b]) => (a < b ? -1 : 1));
 }
 
 function addPath(app: Express, path: string, endpoints: readonly ListedEndpoint[], context: ApiContext): void {
