@@ -129,7 +129,22 @@ describe("a loop", () => {
     expect(published).toHaveLength(1);
   });
 
-  it("is found for places of any characters, and for no others", async () => {
+  it.each([
+    ["a,b", "a%2Cb"],
+    ["a%2Cb", "a,b"],
+    ["a b", "a%20b"],
+    ["ä", "%C3%A4"],
+    ["a", "a,b"],
+    ["b", "a,b"],
+  ])("is not seen at %j because of a stay at %j", async (targetPlace, sourcePlace) => {
+    const { sink, published } = rig({ sourcePlace, targetPlace: "elsewhere" });
+    await deliverOne(sink, event());
+    const [travelling = event()] = published;
+    expect(await deliverOne(rig({ targetPlace }).sink, travelling)).toEqual({ kind: "stored" });
+    expect(await deliverOne(rig({ targetPlace: sourcePlace }).sink, travelling)).toEqual({ kind: "loop" });
+  });
+
+  it("is found for places of any characters", async () => {
     const place = fc.oneof(fc.string({ unit: "grapheme", minLength: 1 }), fc.stringMatching(/^[,%2C5a ]{1,6}$/));
     await fc.assert(
       fc.asyncProperty(fc.uniqueArray(place, { minLength: 2, maxLength: 6 }), async (places) => {
