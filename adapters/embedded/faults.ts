@@ -49,12 +49,19 @@ export function failure(error: TransportError, stored: Failure["stored"] = "no")
   return { ok: false, error, stored };
 }
 
+/** The cause tells publishers that it is room that is missing. */
+function storageFull(code: "unavailable" | "throttled", message: string, retryAfterSeconds: number): TransportError {
+  return new TransportError(code, message, { retryAfterSeconds, cause: new PulsebusError("storage-full", message) });
+}
+
 export const refusals = {
   noRoom: () =>
     failure(
-      new TransportError("unavailable", "The disk of the data directory is nearly full; publishing goes on with room", {
-        retryAfterSeconds: STORAGE_FULL_RETRY_SECONDS,
-      }),
+      storageFull(
+        "unavailable",
+        "The disk of the data directory is nearly full; publishing goes on with room",
+        STORAGE_FULL_RETRY_SECONDS,
+      ),
     ),
   queueFull: () =>
     failure(
@@ -64,10 +71,10 @@ export const refusals = {
     ),
   topicFull: (address: string) =>
     failure(
-      new TransportError(
+      storageFull(
         "throttled",
         `The topic "${address}" holds retention.maxBytes of events that a subscription has not read yet`,
-        { retryAfterSeconds: TOPIC_FULL_RETRY_SECONDS },
+        TOPIC_FULL_RETRY_SECONDS,
       ),
     ),
   tooLarge: (bytes: number, maxBytes: number) =>

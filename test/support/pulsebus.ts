@@ -4,7 +4,7 @@
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -61,8 +61,9 @@ export class FailedStart extends Error {
 /** Rejects with `FailedStart` when the process ends before it listens. */
 export async function startPulsebus(options: StartOptions = {}): Promise<Pulsebus> {
   const dataDir = options.dataDir ?? (await makeDirectory());
+  // It is the working directory too, so that no pulsebus.yaml is found by chance.
+  await mkdir(dataDir, { recursive: true });
   const args = [MAIN, "serve", "--port", "0", "--data-dir", dataDir, "--log-format", "json", ...(options.args ?? [])];
-  // A directory of its own, so that no pulsebus.yaml is found by chance.
   const child = spawn(process.execPath, args, {
     cwd: dataDir,
     env: environment(options.env),
