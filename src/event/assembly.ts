@@ -42,36 +42,22 @@ export class Assembly {
 
   /** Adds an attribute that came as text. `plain`: known to be printable ASCII. */
   addText(name: string, value: string, plain: boolean): void {
-    switch (name) {
-      case "specversion":
-        this.#refuseIfPresent(name);
-        this.#specversion = value;
-        return;
-      case "id":
-        this.#id = this.#required(name, "string", value, plain);
-        return;
-      case "source":
-        this.#source = this.#required(name, "uri-reference", value, plain);
-        return;
-      case "type":
-        this.#type = this.#required(name, "string", value, plain);
-        return;
-      case "datacontenttype":
-        this.#addContentType(value);
-        return;
-      case "time":
-        this.#add(name, "timestamp", value, plain);
-        return;
-      case "dataschema":
-        this.#add(name, "uri", value, plain);
-        return;
-      case "subject":
-        refuseEmpty(name, value);
-        this.#add(name, "string", value, plain);
-        return;
-      default:
-        this.#addExtension(name, "string", value, plain);
+    const type = CORE_TYPES.get(name);
+    if (type === undefined) {
+      this.#addExtension(name, "string", value, plain);
+      return;
     }
+    if (value.length === 0) refuse(name, "is empty");
+    if (name === "specversion") {
+      this.#refuseIfPresent(name);
+      this.#specversion = value;
+      return;
+    }
+    this.#add(name, type, value, plain);
+    if (name === "id") this.#id = value;
+    else if (name === "source") this.#source = value;
+    else if (name === "type") this.#type = value;
+    else if (name === "datacontenttype") this.#contentType = value;
   }
 
   /** Adds an attribute whose type the protocol carried; a core attribute has to be text. */
@@ -124,19 +110,6 @@ export class Assembly {
     refuse("specversion", `is ${JSON.stringify(this.#specversion)}: only 1.0 and 0.3 are known`);
   }
 
-  #required(name: string, type: AttributeType, value: string, plain: boolean): string {
-    refuseEmpty(name, value);
-    this.#add(name, type, value, plain);
-    return value;
-  }
-
-  #addContentType(value: string): void {
-    const problem = mediaTypeProblem(value);
-    if (problem !== undefined) refuse("datacontenttype", problem);
-    this.#add("datacontenttype", "string", value, true);
-    this.#contentType = value;
-  }
-
   #addExtension(name: string, type: AttributeType, value: string, plain: boolean): void {
     const problem = validateName(name);
     if (problem !== undefined) refuse(name, problem);
@@ -146,6 +119,10 @@ export class Assembly {
   #add(name: string, type: AttributeType, value: string, plain: boolean): void {
     if (!plain || type !== "string") {
       const problem = validateValue(type, value);
+      if (problem !== undefined) refuse(name, problem);
+    }
+    if (name === "datacontenttype") {
+      const problem = mediaTypeProblem(value);
       if (problem !== undefined) refuse(name, problem);
     }
     this.#refuseIfPresent(name);
@@ -170,6 +147,7 @@ export class Assembly {
   }
 }
 
+/** The attributes that the specification itself defines; none may be empty. */
 const CORE_TYPES: ReadonlyMap<string, AttributeType> = new Map([
   ["specversion", "string"],
   ["id", "string"],
@@ -200,10 +178,6 @@ function textOf({ kind, bytes }: Data): string {
   return typeof value === "string"
     ? value
     : refuse("data", "must be a string of base64 where datacontentencoding is base64");
-}
-
-function refuseEmpty(name: string, value: string): void {
-  if (value.length === 0) refuse(name, "is empty");
 }
 
 function refuseRepetition(name: string): never {
