@@ -10,7 +10,7 @@ import type { Database } from "../../src/sqlite/database.ts";
 import type { PublishResult } from "../../src/transport/port.ts";
 import { Batch } from "./batch.ts";
 import type { BufferPool } from "./block.ts";
-import { Call } from "./call.ts";
+import { Call, isText } from "./call.ts";
 import type { CommitQueue } from "./commit-queue.ts";
 import { appendFailure } from "./faults.ts";
 import type { Appended } from "./sql/append.ts";
@@ -48,7 +48,7 @@ export class Appender {
       for (const event of events) {
         const bytes = recordBytes(event);
         // A record is larger than its event on any wire, so a small one needs no closer look.
-        const isSuspect = bytes > EVENT_BYTES_MAX || call.hasRefusals;
+        const isSuspect = bytes > EVENT_BYTES_MAX || call.hasRefusals || !isText(event);
         if (!isSuspect || !call.refuses(index, event, EVENT_BYTES_MAX)) {
           batch.add(event, bytes);
           call.accepted += 1;

@@ -43,20 +43,17 @@ export class Call {
   }
 
   /**
-   * Whether the event can't be stored: it is too large, or an earlier one of its partition key in this call was
-   * refused, so that storing it would break the order of the key.
+   * Whether the event can't be stored: it is too large or no text, or an earlier one of its partition key in this call
+   * was refused, so that storing it would break the order of the key.
    */
   refuses(index: number, event: Event, maxBytes: number): boolean {
     const key = attributeOf(event, "partitionkey");
-    const bytes = wireBytes(event);
-    if (bytes > maxBytes) {
-      if (key !== undefined) this.#failedKeys = (this.#failedKeys ?? new Set()).add(key);
-      this.#refuse(index, refusals.tooLarge(bytes, maxBytes));
-      return true;
-    }
-    if (key === undefined || !this.#failedKeys?.has(key)) return false;
-    this.#refuse(index, refusals.aborted(key));
-    return true;
+    const fault = faultOf(event, maxBytes);
+    if (fault !== undefined && key !== undefined) this.#failedKeys = (this.#failedKeys ?? new Set()).add(key);
+    const isBehindFailed = key !== undefined && this.#failedKeys?.has(key);
+    const refusal = fault ?? (isBehindFailed ? refusals.aborted(key) : undefined);
+    if (refusal !== undefined) this.#refuse(index, refusal);
+    return refusal !== undefined;
   }
 
   /** Its accepted events have numbers from `first` on. */
@@ -82,6 +79,18 @@ export class Call {
     for (let index = 0; index < this.#events.length; index += 1) results.push(this.#refused?.[index] ?? result());
     resolve(results);
   }
+}
+
+/** Whether UTF-8 can carry the attributes. */
+export function isText({ attributes }: Event): boolean {
+  for (const { value } of attributes) if (!value.isWellFormed()) return false;
+  return true;
+}
+
+function faultOf(event: Event, maxBytes: number): PublishResult | undefined {
+  const bytes = wireBytes(event);
+  if (bytes > maxBytes) return refusals.tooLarge(bytes, maxBytes);
+  return isText(event) ? undefined : refusals.noText();
 }
 
 /** What the event measures on a wire, the least of all bindings. */

@@ -81,6 +81,10 @@ export const refusals = {
     failure(
       new TransportError("too_large", `The event has ${bytes} bytes, attributes included; at most ${maxBytes} fit`),
     ),
+  noText: () =>
+    failure(
+      new TransportError("invalid", "An attribute of the event holds a lone surrogate, which is no Unicode text"),
+    ),
   aborted: (key: string) =>
     failure(new TransportError("aborted", `An earlier event of the partitionkey "${key}" in the same call failed`)),
   timeout: () =>

@@ -1,0 +1,19 @@
+/** All cases, in the order of their ids. */
+import type { ConformanceCase } from "./case.ts";
+import { deliveryCases } from "./delivery.ts";
+import { fidelityCases } from "./fidelity.ts";
+import { flowCases } from "./flow.ts";
+import { lifecycleCases } from "./lifecycle.ts";
+import { openingCases } from "./opening.ts";
+import { publishCases } from "./publish.ts";
+import { settlementCases } from "./settlement.ts";
+
+export const conformanceCases: readonly ConformanceCase[] = [
+  ...openingCases,
+  ...fidelityCases,
+  ...publishCases,
+  ...deliveryCases,
+  ...settlementCases,
+  ...flowCases,
+  ...lifecycleCases,
+];
