@@ -1,0 +1,16 @@
+import { deliveryCases } from "./delivery-cases.ts";
+import { durabilityCases } from "./durability-cases.ts";
+import { leaseCases } from "./lease-cases.ts";
+import { listCases } from "./list-cases.ts";
+import { redriveCases } from "./redrive-cases.ts";
+import { resourceCases } from "./resource-cases.ts";
+import type { StoreCase } from "./subject.ts";
+
+export const storeCases: Readonly<Record<string, readonly StoreCase[]>> = {
+  resources: resourceCases,
+  deliveries: deliveryCases,
+  leases: leaseCases,
+  lists: listCases,
+  "redrive and discard": redriveCases,
+  durability: durabilityCases,
+};
