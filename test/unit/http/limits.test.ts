@@ -161,8 +161,7 @@ describe("a sender that goes away in the middle of its body", () => {
     const { url, bus, log, metrics } = await startServerWithTopic();
     const { socket } = await dial(url);
     socket.write(headOf(url, "Content-Length: 100"));
-    socket.write("only a part");
-    await new Promise((resolve) => socket.end(resolve));
+    await new Promise<void>((resolve) => socket.write("only a part", () => resolve()));
     socket.resetAndDestroy();
     // The server is still there, and what it did so far is done.
     const reply = await send(`${url}/topics/orders/events`, { method: "POST", headers: BINARY, body: "whole" });

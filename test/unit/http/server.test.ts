@@ -161,7 +161,7 @@ describe("draining", () => {
     const ended = once(socket, "close");
     const drained = server.drain(soon());
     socket.write(publishing);
-    await new Promise((resolve) => setImmediate(resolve));
+    await eventually(() => expect(server.metrics.publish.refusedWithoutTopic).toEqual({ draining: 1 }));
     store();
     await Promise.all([drained, ended]);
     expect(text).toContain("HTTP/1.1 202");
