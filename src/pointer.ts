@@ -30,6 +30,7 @@ export function faultAt(code: ErrorCode, at: string, message: string): PulsebusE
 }
 
 function escapeSegment(segment: string): string {
+  if (!/[~/]/.test(segment)) return segment;
   return segment.replaceAll("~", "~0").replaceAll("/", "~1");
 }
 

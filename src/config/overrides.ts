@@ -49,11 +49,14 @@ export function override(document: ConfigDocument, env: Environment, flags: Plan
 }
 
 function fromVariables(env: Environment, value: unknown, faults: Faults) {
-  const names = Map.groupBy(settingsOf(value), variableName);
+  const variables = Object.entries(env).filter(
+    ([name, text]) => text && name.startsWith(PREFIX) && !OTHER_VARIABLES.test(name),
+  );
+  // Naming every setting of a large configuration takes time that a start without variables need not spend.
+  const names = variables.length === 0 ? new Map<string, string[]>() : Map.groupBy(settingsOf(value), variableName);
   const overrides: Override[] = [];
   const ignored: string[] = [];
-  for (const [name, text] of Object.entries(env)) {
-    if (!name.startsWith(PREFIX) || OTHER_VARIABLES.test(name) || text === undefined || text === "") continue;
+  for (const [name, text = ""] of variables) {
     const [at, other] = names.get(name) ?? [];
     if (at === undefined) ignored.push(name);
     else if (other === undefined) overrides.push({ at, text, origin: name });

@@ -5,7 +5,7 @@
 import configSchema from "../../schemas/config.schema.json" with { type: "json" };
 import subscriptionSchema from "../../schemas/subscription.schema.json" with { type: "json" };
 import { isObject } from "../json-value.ts";
-import { joinPointer, type Path, parsePointer } from "../pointer.ts";
+import { joinPointer, type Path } from "../pointer.ts";
 
 interface Schema {
   readonly $ref?: string;
@@ -78,9 +78,12 @@ function deref(place: Place): Place {
   if ($ref === undefined) return place;
   const [file = "", pointer = ""] = $ref.split("#");
   const root = file === "" ? place.root : (ROOTS[file] ?? {});
-  let schema: unknown = root;
-  for (const segment of parsePointer(pointer)) schema = isObject(schema) ? schema[segment] : undefined;
-  return deref({ schema: schema as Schema, root });
+  return deref({ schema: find(root, pointer), root });
+}
+
+/** Only the two forms that our schemas use: a whole document, and `/$defs/NAME`. */
+function find(root: Schema, pointer: string): Schema {
+  return pointer === "" ? root : (root.$defs?.[pointer.slice("/$defs/".length)] ?? {});
 }
 
 function splitList(text: string): readonly string[] {

@@ -1,4 +1,4 @@
-/** The delivery policy that a subscription has when it says nothing else (DESIGN "Delivery semantics"), as users write it. */
+/** The delivery policy that a subscription has when it says nothing else, as users write it. */
 import { DEAD_LETTERS_MAX_DEFAULT, PARKED_MAX_DEFAULT } from "../limits.ts";
 import type { DeliveryInput } from "./subscription.ts";
 

@@ -2,7 +2,7 @@
 import type { Matcher } from "../transport/port.ts";
 
 /** One filter as users write it: exactly one dialect, e.g. `{ "exact": { "type": "..." } }`, `{ "any": [ ... ] }`. */
-export type FilterInput = { readonly [dialect: string]: unknown };
+type FilterInput = { readonly [dialect: string]: unknown };
 
 /** The body of `POST /subscriptions`, or an entry of `subscriptions:` in the configuration file. */
 export interface SubscriptionInput {
