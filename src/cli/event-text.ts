@@ -5,22 +5,24 @@ import { decodeHttp, encodeHttpStructured } from "../event/http.ts";
 import { isJsonMediaType } from "../event/media-type.ts";
 import { printable } from "./output.ts";
 
-/** Said in the first line. */
-const IDENTITY = new Set(["id", "source", "type"]);
-
 /**
  *     com.example.order.created A-1 from /shop
  *       subject: order/1
  *       {"order":1}
  */
 export function eventText(event: Event): string {
-  const others = event.attributes.filter(({ name }) => !IDENTITY.has(name));
+  const others = event.attributes.filter(({ name, value }) => !isSaidElsewhere(name, value));
   const lines = [
     `${event.type} ${event.id} from ${event.source}`,
     ...others.map(({ name, value }) => `  ${name}: ${value}`),
     ...dataText(event).map((line) => `  ${line}`),
   ];
   return lines.map(printable).join("\n");
+}
+
+/** In the first line, or by the data itself. */
+function isSaidElsewhere(name: string, value: string): boolean {
+  return ["id", "source", "type"].includes(name) || (name === "datacontenttype" && value === "application/json");
 }
 
 /** The event in the JSON format. Line breaks of a document that came with some stand between tokens, never in strings. */

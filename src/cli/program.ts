@@ -4,6 +4,7 @@
  */
 import { Command, CommanderError } from "commander";
 import { PulsebusError } from "../errors.ts";
+import { VERSION } from "../version.ts";
 import type { CommandContext } from "./context.ts";
 import { CommandFailure, EXIT } from "./failure.ts";
 import type { Terminal } from "./terminal.ts";
@@ -68,6 +69,7 @@ async function buildProgram(argv: readonly string[], context: CommandContext): P
   const { stdout, stderr } = context.terminal;
   const program = new Command("pulsebus")
     .description("A cloud-agnostic event bus on CloudEvents.")
+    .version(VERSION)
     .exitOverride()
     .configureOutput({ writeOut: (text) => stdout.write(text), writeErr: (text) => stderr.write(text) })
     .showHelpAfterError("Run it with --help to see how it is used.")

@@ -107,14 +107,14 @@ async function post({ client, topic }: Publication, call: Call): Promise<void> {
   await client.call("POST", `/topics/${segment(topic)}/events`, call);
 }
 
-/** Names the line at fault; a batch is accepted or refused as a whole. */
+/** Names the event at fault; a batch is accepted or refused as a whole. */
 async function postLines(publication: Publication, call: Call, accepted: number): Promise<void> {
   try {
     await post(publication, call);
   } catch (error) {
     if (!(error instanceof RefusedCall)) throw error;
-    const line = error.index === undefined ? "" : `line ${accepted + error.index + 1}: `;
-    throw new CommandFailure(`${line}${error.message}; the first ${accepted} events were accepted, the rest was not`);
+    const which = error.index === undefined ? "" : `event ${accepted + error.index + 1}: `;
+    throw new CommandFailure(`${which}${error.message}; the first ${accepted} were accepted, the rest was not`);
   }
 }
 

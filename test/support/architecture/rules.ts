@@ -58,6 +58,7 @@ const DATABASE_USERS = [DATABASE, "src/store/sqlite/", "adapters/embedded/", SER
 
 /** The commands other than `serve` talk to a running server: they read what is written, and nothing of what runs. */
 const COMMAND_DEPENDENCIES = [
+  "src/version.ts",
   "src/cli/",
   "src/config/",
   "src/event/",
