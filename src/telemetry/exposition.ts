@@ -28,8 +28,7 @@ export async function render(families: readonly BoundFamily[]): Promise<string> 
 /** A metric that hands out samples counted elsewhere instead of observing anything itself. */
 function register(registry: Registry, { kind, name, help, samples }: BoundFamily): void {
   const metric = new METRIC_CLASSES[kind]({ name, help, registers: [registry] });
-  const describe = metric.get.bind(metric);
-  const get = async (): Promise<unknown> => ({ ...(await describe()), values: samples() });
+  const get = async (): Promise<unknown> => ({ name, help, type: kind, values: samples() });
   // Of a histogram, the registry asks the second one first.
   Object.assign(metric, { get, getForPromString: get });
 }

@@ -33,7 +33,7 @@ export interface Metrics {
 export interface MetricsSources {
   readonly bus: Pick<Bus, "snapshot" | "topicCounters">;
   readonly database: { readonly metrics: DatabaseMetrics };
-  readonly clock: Clock;
+  readonly clock: Pick<Clock, "now">;
   readonly version: string;
 }
 
