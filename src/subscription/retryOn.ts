@@ -10,7 +10,7 @@ const GONE = 410;
  * event, so it is tried again. Throws `invalid-request` at the pattern that is none.
  */
 export function compileRetryOn(patterns: readonly string[], at: string): (status: number) => boolean {
-  // A byte for each status: there may be ten thousand subscriptions, and a set of numbers takes fifty times as much.
+  // A byte for each status rather than a set of numbers: there may be ten thousand subscriptions, each with its own.
   const retried = new Uint8Array(STATUS_MAX - STATUS_MIN + 1);
   patterns.forEach((pattern, index) => {
     const [first, last] = rangeOf(pattern, joinPointer(at, index));
