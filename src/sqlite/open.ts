@@ -32,26 +32,41 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
   const common = { data: { directory, modules }, clock, logger };
   const commits = new GroupCommit(clock);
   const reads = new Reads();
-  const writer = await Thread.start<Group, GroupAnswer>({
-    ...common,
-    file: sibling(import.meta.url, "writer"),
-    onAnswer: (answer) => commits.answered(answer),
-    onDown: () => commits.writerDown(),
-  });
-  try {
-    const reader = await Thread.start<ReadRequest, ReadAnswer>({
+  const [writer, reader] = await bothStarted(
+    Thread.start<Group, GroupAnswer>({
+      ...common,
+      file: sibling(import.meta.url, "writer"),
+      onAnswer: (answer) => commits.answered(answer),
+      onDown: () => commits.writerDown(),
+    }),
+    Thread.start<ReadRequest, ReadAnswer>({
       ...common,
       file: sibling(import.meta.url, "reader"),
       onAnswer: (answer) => reads.answered(answer),
       onDown: () => reads.readerDown(),
-    });
-    commits.attach(writer);
-    reads.attach(reader);
-    return new ThreadedDatabase({ commits, writer, reads, reader, space: await FreeSpace.watch(options) });
+    }),
+  );
+  commits.attach(writer);
+  reads.attach(reader);
+  return new ThreadedDatabase({ commits, writer, reads, reader, space: await FreeSpace.watch(options) });
+}
+
+/** The two start side by side. When one can't, the other is closed. */
+async function bothStarted<Writer extends Closable, Reader extends Closable>(
+  writer: Promise<Writer>,
+  reader: Promise<Reader>,
+): Promise<[Writer, Reader]> {
+  try {
+    return await Promise.all([writer, reader]);
   } catch (error) {
-    await writer.close();
+    const started = await Promise.allSettled<Closable>([writer, reader]);
+    await Promise.all(started.map((result) => result.status === "fulfilled" && result.value.close()));
     throw error;
   }
+}
+
+interface Closable {
+  close(): Promise<void>;
 }
 
 async function createDirectory(directory: string): Promise<void> {

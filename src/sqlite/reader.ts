@@ -1,6 +1,7 @@
 /**
  * The reader thread: a connection that can't write. Each operation sees one state of the database, some commit that is
- * not older than its call. After an I/O error the file is opened again for the next one.
+ * not older than its call. The file is opened for the first one, when the writer has brought the tables up to date, and
+ * again for the next one after an I/O error.
  */
 import type Driver from "better-sqlite3";
 import { openReaderFile, readingConnection } from "./connection.ts";
@@ -25,7 +26,6 @@ class ReaderFile {
   constructor(directory: string, modules: readonly DatabaseModule[]) {
     this.#directory = directory;
     this.#modules = modules;
-    this.#file = this.#open();
   }
 
   read(operation: string, payload: unknown): OperationResult {

@@ -75,16 +75,15 @@ export class Thread<Request, Answer> {
     return new Promise((resolve, reject) => {
       let reason: unknown;
       worker.once("message", (started: Started) => {
-        if (!started.started) return reject(fromFault(started.fault));
-        this.#up(worker);
-        resolve();
+        if (started.started) resolve(this.#up(worker));
+        else reason = fromFault(started.fault); // the thread ends now, and frees what it held
       });
       worker.once("error", (error) => {
         reason = error;
       });
       worker.once("exit", () => {
         this.#worker = undefined;
-        reject(new PulsebusError("internal", "A database thread ended while it was starting.", { cause: reason }));
+        reject(reason instanceof PulsebusError ? reason : endedWhileStarting(reason));
         if (this.#state === "up") this.#down(reason);
       });
     });
@@ -120,4 +119,9 @@ export class Thread<Request, Answer> {
       this.#restartLater();
     }
   }
+}
+
+function endedWhileStarting(cause: unknown): PulsebusError {
+  const reason = cause instanceof Error ? cause.message : "no reason given";
+  return new PulsebusError("internal", `A database thread ended while it was starting: ${reason}`, { cause });
 }
