@@ -170,9 +170,10 @@ class EmbeddedTransport implements Transport {
 
   async progress(address: string, name: string, position: Position): ReturnType<Transport["progress"]> {
     const topic = this.#topic(address);
-    const { open, next } = this.#group(topic, name);
+    const { open, next, began } = this.#group(topic, name);
     const number = numberOf(position, topic.id);
     if (number === undefined || number >= topic.next) return "unknown";
+    if (number < began) return "before";
     if (open.has(number)) return "open";
     return number >= next ? "unread" : "settled";
   }

@@ -22,6 +22,8 @@ export type HoldBack = "normal" | "bounded" | "none";
 export class Group {
   readonly id: number;
   readonly name: string;
+  /** The first event that was the group's to receive. */
+  readonly began: number;
   /** Received and not settled: the item that holds the lease, or undefined while it waits to be handed out again. */
   readonly open = new Map<number, LogItem | undefined>();
   holdBack: HoldBack = "normal";
@@ -38,6 +40,7 @@ export class Group {
   constructor(row: GroupRow, bounds: { readonly first: number; readonly next: number }) {
     this.id = row.id;
     this.name = row.name;
+    this.began = row.began;
     this.skipped = row.skipped;
     this.#next = row.next;
     this.#flushedNext = row.next;

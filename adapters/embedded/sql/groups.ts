@@ -6,6 +6,8 @@ export interface GroupRow {
   readonly id: number;
   readonly topic: number;
   readonly name: string;
+  /** The first event that the group was to receive. */
+  readonly began: number;
   readonly next: number;
   readonly open: readonly number[];
   readonly skipped: number;
@@ -31,17 +33,18 @@ interface StoredGroup {
   readonly id: number;
   readonly topic: number;
   readonly name: string;
+  readonly began: number;
   readonly next: number;
   readonly open: string;
   readonly skipped: number;
   readonly in_use: number;
 }
 
-const SELECT_GROUPS = "SELECT id, topic, name, next, open, skipped, in_use FROM embedded_groups";
+const SELECT_GROUPS = "SELECT id, topic, name, began, next, open, skipped, in_use FROM embedded_groups";
 
 export function groupWrites(connection: Connection): Readonly<Record<string, Operation>> {
   const insert = connection.prepare(
-    "INSERT INTO embedded_groups (topic, name, next, open, skipped, in_use) VALUES (?, ?, ?, '[]', 0, 0)",
+    "INSERT INTO embedded_groups (topic, name, began, next, open, skipped, in_use) VALUES (?, ?, ?, ?, '[]', 0, 0)",
   );
   const byName = connection.prepare<StoredGroup>(`${SELECT_GROUPS} WHERE topic = ? AND name = ?`);
   const deleteGroup = connection.prepare("DELETE FROM embedded_groups WHERE id = ?");
@@ -52,7 +55,10 @@ export function groupWrites(connection: Connection): Readonly<Record<string, Ope
   const locate = locator(connection);
   return {
     "embedded.create-group": ({ topic, name, start }: CreateGroup) => {
-      if (byName.get(topic, name) === undefined) insert.run(topic, name, locate(topic, start));
+      if (byName.get(topic, name) === undefined) {
+        const began = locate(topic, start);
+        insert.run(topic, name, began, began);
+      }
       const row = byName.get(topic, name);
       if (row === undefined) throw new OperationError("not_found", "the group was not stored");
       return { result: toGroup(row) };
@@ -72,6 +78,6 @@ export function selectGroups(connection: Connection): () => GroupRow[] {
   return () => groups.all().map(toGroup);
 }
 
-function toGroup({ id, topic, name, next, open, skipped, in_use }: StoredGroup): GroupRow {
-  return { id, topic, name, next, open: JSON.parse(open) as number[], skipped, inUse: in_use === 1 };
+function toGroup({ open, in_use, ...row }: StoredGroup): GroupRow {
+  return { ...row, open: JSON.parse(open) as number[], inUse: in_use === 1 };
 }

@@ -10,7 +10,7 @@
  * in `body`, which stands last so that nothing else has to be read past it.
  *
  * A group has read everything below `next` except `open` (a JSON array of numbers): what it was handed and has not
- * settled. While `in_use`, a process consumes it and the row may be older than what was handed out.
+ * settled; what lies before `began` never was its to receive. While `in_use`, a process consumes it and the row may be older than what was handed out.
  */
 export const migrations = [
   `
@@ -36,6 +36,7 @@ export const migrations = [
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     topic INTEGER NOT NULL,
     name TEXT NOT NULL,
+    began INTEGER NOT NULL,
     next INTEGER NOT NULL,
     open TEXT NOT NULL,
     skipped INTEGER NOT NULL,

@@ -1,0 +1,90 @@
+/**
+ * A real bus inside the test's process: SQLite files, the embedded log, real webhooks; what a test wants to disturb is
+ * wrapped, never replaced.
+ */
+import { randomUUID } from "node:crypto";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { openEmbedded } from "../../adapters/embedded/adapter.ts";
+import { type OwnedBus, openBus } from "../../src/bus/open-bus.ts";
+import { loadPlan } from "../../src/config/load.ts";
+import { openEgress } from "../../src/egress/egress.ts";
+import type { Event } from "../../src/event/event.ts";
+import { systemClock } from "../../src/runtime/clock.ts";
+import type { Logger } from "../../src/runtime/logger.ts";
+import { openWebhookSink } from "../../src/sink/webhook.ts";
+import { openDatabase } from "../../src/sqlite/open.ts";
+import { sibling } from "../../src/sqlite/sibling.ts";
+import type { Store } from "../../src/store/port.ts";
+import { openSqliteStore, storeModule } from "../../src/store/sqlite/store.ts";
+
+const embeddedModule = sibling(import.meta.url, "../../adapters/embedded/operations");
+const silent: Logger = { debug() {}, info() {}, warn() {}, error() {} };
+
+export interface TestBus {
+  readonly bus: OwnedBus;
+  readonly store: Store;
+  publish(topic: string, ids: readonly string[], type?: string): Promise<void>;
+  /** Drains within `drainMs` and closes everything; the directory stays. */
+  close(drainMs?: number): Promise<void>;
+}
+
+export interface TestBusOptions {
+  readonly directory: string;
+  readonly yaml?: string;
+  readonly wrapStore?: (store: Store) => Store;
+}
+
+export async function openTestBus({ directory, yaml, wrapStore = (store) => store }: TestBusOptions): Promise<TestBus> {
+  const clock = systemClock;
+  const plan = await loadPlan({
+    file: yaml === undefined ? undefined : "test.yaml",
+    env: {},
+    flags: { dataDir: directory },
+    readFile: async () => yaml ?? Promise.reject(Object.assign(new Error("no file"), { code: "ENOENT" })),
+    adapters: ["embedded"],
+  });
+  const modules = [embeddedModule, storeModule];
+  const database = await openDatabase({ directory, modules, minFreeBytes: 0, clock, logger: silent });
+  const egress = openEgress({ allow: plan.egress.allow });
+  const store = wrapStore(await openSqliteStore(database));
+  const transport = await openEmbedded(database, { busId: plan.busId, clock, logger: silent });
+  const bus = await openBus({
+    plan,
+    transports: new Map([["embedded", { name: "embedded", adapter: "embedded", transport }]]),
+    ...{ store, clock, logger: silent, random: Math.random, newId: randomUUID },
+    openWebhook: (subscription, { url }) =>
+      openWebhookSink({ url, subscription, egress, clock, version: "test", counters: { retryAfterIgnored: 0 } }),
+  });
+  return {
+    bus,
+    store,
+    async publish(topic, ids, type = "test") {
+      const results = await (await bus.openTopic(topic)).publish(ids.map((id) => testEvent(id, type)));
+      for (const result of results) if (!result.ok) throw result.error;
+    },
+    async close(drainMs = 5_000) {
+      await bus.drain(clock.now() + drainMs);
+      await store.close();
+      await egress.close();
+      await database.close();
+    },
+  };
+}
+
+export function testEvent(id: string, type: string): Event {
+  const attributes = [
+    { name: "id", type: "string", value: id },
+    { name: "source", type: "uri-reference", value: "/test" },
+    { name: "type", type: "string", value: type },
+  ] as const;
+  const data = { kind: "binary", bytes: Buffer.from(`data of ${id}`) } as const;
+  return { id, source: "/test", type, attributes, data, structured: undefined };
+}
+
+/** A directory that is removed at the end. */
+export async function temporaryDirectory(): Promise<AsyncDisposable & { readonly path: string }> {
+  const path = await mkdtemp(join(tmpdir(), "pulsebus-test-"));
+  return { path, [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true }) };
+}
