@@ -26,7 +26,7 @@ export const PROBLEM_KINDS: Readonly<Record<ErrorCode, Kind>> = {
   "method-not-allowed": { status: 405, title: "The method is not allowed here" },
   conflict: { status: 409, title: "The request conflicts with what is there" },
   "precondition-failed": { status: 412, title: "The resource was changed in the meantime" },
-  "read-only": { status: 409, title: "The resource belongs to the configuration file" },
+  "read-only": { status: 409, title: "The resource can't be changed here" },
   "forbidden-origin": { status: 403, title: "The request comes from a foreign origin" },
   throttled: { status: 429, title: "Too many requests at once" },
   "storage-full": { status: 503, title: "The storage is full" },
@@ -75,7 +75,8 @@ export function problemOf(error: unknown, logger: Logger): Problem {
     title,
     status,
     detail: error.message,
-    ...(error.at === undefined ? {} : { at: error.at }),
+    // The pointer of the whole document says nothing.
+    ...(error.at ? { at: error.at } : {}),
     ...(error.index === undefined ? {} : { index: error.index }),
     ...(retryAfterSeconds === undefined ? {} : { retryAfterSeconds }),
   };

@@ -11,7 +11,7 @@ const SECRET_NAMES = ["authorization", "Authorization", "cookie", "password", "s
 const REDACTED_PATHS = ["", "*.", "*.*."].flatMap((prefix) => SECRET_NAMES.map((name) => prefix + name));
 
 /** Where lines go. `isTTY` decides the format `auto`. */
-export interface LogStream extends DestinationStream {
+interface LogStream extends DestinationStream {
   readonly isTTY?: boolean;
 }
 

@@ -18,7 +18,7 @@ export interface PublishMetrics {
   readonly refusedWithoutTopic: Record<string, number>;
 }
 
-export interface MetricsText {
+interface MetricsText {
   readonly contentType: string;
   readonly text: string;
 }

@@ -48,7 +48,7 @@ const TOPIC_DEFAULTS: Plan["topicDefaults"] = {
   },
 };
 
-export const IDLE_STATUS: SubscriptionStatus = {
+const IDLE_STATUS: SubscriptionStatus = {
   state: "active",
   reason: undefined,
   backlog: 0,

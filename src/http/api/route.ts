@@ -3,7 +3,7 @@ import type { IncomingHttpHeaders } from "node:http";
 import { toJson } from "./json.ts";
 import type { Query } from "./query.ts";
 
-export type Method = "GET" | "POST" | "PUT" | "DELETE";
+type Method = "GET" | "POST" | "PUT" | "DELETE";
 
 export interface Endpoint {
   readonly method: Method;

@@ -7,7 +7,7 @@ import { Histogram, SIZE_BOUNDS } from "../../../src/telemetry/histogram.ts";
 import { type Metrics, openMetrics } from "../../../src/telemetry/metrics.ts";
 import { MemoryBus } from "../../support/memory-bus.ts";
 
-export interface LogLine {
+interface LogLine {
   readonly level: keyof Logger;
   readonly fields: object;
   readonly message: string;
@@ -53,7 +53,7 @@ export async function startServerWithTopic(options: TestServerOptions = {}): Pro
   return server;
 }
 
-export function noDatabase() {
+function noDatabase() {
   const none = new Histogram(SIZE_BOUNDS).snapshot();
   return { commits: 0, operations: 0, failedCommits: 0, commitSeconds: none, commitOperations: none };
 }
