@@ -1,13 +1,22 @@
 import assert from "node:assert/strict";
 import { ATTEMPT_HISTORY_MAX } from "../../../src/limits.ts";
 import type { Park, Store } from "../../../src/store/port.ts";
-import { attemptOf, deadAfter, deadOf, eventOf, malformed, parkOf, rescheduleOf, times } from "./samples.ts";
+import {
+  attemptOf,
+  BILLING,
+  deadAfter,
+  deadOf,
+  eventOf,
+  malformed,
+  OTHER,
+  parkOf,
+  rescheduleOf,
+  times,
+} from "./samples.ts";
 import type { StoreCase } from "./subject.ts";
 
-const S = "billing";
-
 async function rowOf(store: Store, { id }: { readonly id: string }) {
-  const row = await store.get(S, id);
+  const row = await store.get(BILLING, id);
   assert(row !== undefined, "the row is there");
   return row;
 }
@@ -16,7 +25,7 @@ const parking: readonly StoreCase[] = [
   {
     name: "shows a parked delivery as it was given",
     async run({ store }) {
-      const park = parkOf(S);
+      const park = parkOf(BILLING);
       await store.park([park]);
       const { attempt, ...parked } = park;
       assert.deepEqual(await rowOf(store, park), {
@@ -36,7 +45,12 @@ const parking: readonly StoreCase[] = [
   {
     name: "parks a delivery that had no attempt",
     async run({ store }) {
-      const park = parkOf(S, { attempts: 0, firstAttemptAt: undefined, lastAttemptAt: undefined, attempt: undefined });
+      const park = parkOf(BILLING, {
+        attempts: 0,
+        firstAttemptAt: undefined,
+        lastAttemptAt: undefined,
+        attempt: undefined,
+      });
       await store.park([park]);
       const row = await rowOf(store, park);
       assert.deepEqual(
@@ -48,26 +62,26 @@ const parking: readonly StoreCase[] = [
   {
     name: "finds its subscription's rows only",
     async run({ store }) {
-      const park = parkOf(S);
+      const park = parkOf(BILLING);
       await store.park([park]);
-      assert.equal(await store.get("other", park.id), undefined);
+      assert.equal(await store.get(OTHER, park.id), undefined);
     },
   },
   {
     name: "takes the same park twice without a trace of the second",
     async run({ store }) {
-      const park = parkOf(S);
+      const park = parkOf(BILLING);
       await store.park([park]);
       const before = await rowOf(store, park);
       await store.park([park]);
       assert.deepEqual(await rowOf(store, park), before);
-      assert.equal((await store.counts(S)).parked, 1);
+      assert.equal((await store.counts(BILLING)).parked, 1);
     },
   },
   {
     name: "takes the newer state of a park with the same id",
     async run({ store }) {
-      const park = parkOf(S);
+      const park = parkOf(BILLING);
       await store.park([park]);
       await store.park([{ ...park, attempts: 2, lastAttemptAt: 2_000, dueAt: 9_000, attempt: attemptOf(2) }]);
       const row = await rowOf(store, park);
@@ -77,7 +91,7 @@ const parking: readonly StoreCase[] = [
   {
     name: "does not bring back by a park what gave up",
     async run({ store }) {
-      const park = parkOf(S);
+      const park = parkOf(BILLING);
       await store.park([park]);
       await store.deadLetter([deadAfter(park)]);
       await store.park([park]);
@@ -87,8 +101,8 @@ const parking: readonly StoreCase[] = [
   {
     name: "changes nothing by a call that fails",
     async run({ store }) {
-      const good = parkOf(S);
-      const bad = parkOf(S, { position: undefined as unknown as string });
+      const good = parkOf(BILLING);
+      const bad = parkOf(BILLING, { position: undefined as unknown as string });
       await assert.rejects(store.park([good, bad]), { name: "PulsebusError" });
       assert.deepEqual(await store.existing([good.id, bad.id]), new Set());
     },
@@ -96,8 +110,8 @@ const parking: readonly StoreCase[] = [
   {
     name: "says which deliveries have a row",
     async run({ store }) {
-      const park = parkOf(S);
-      const dead = deadOf(S);
+      const park = parkOf(BILLING);
+      const dead = deadOf(BILLING);
       await Promise.all([store.park([park]), store.deadLetter([dead])]);
       assert.deepEqual(await store.existing([park.id, "unknown", dead.id]), new Set([park.id, dead.id]));
     },
@@ -129,7 +143,7 @@ const events: readonly StoreCase[] = [
     ([what, event]): StoreCase => ({
       name: `keeps an event ${what} to the byte`,
       async run({ store }) {
-        const park = parkOf(S, { event });
+        const park = parkOf(BILLING, { event });
         await store.park([park]);
         assert.deepEqual((await rowOf(store, park)).event, event);
       },
@@ -138,7 +152,7 @@ const events: readonly StoreCase[] = [
   {
     name: "keeps a malformed message with its headers and bytes",
     async run({ store }) {
-      const dead = deadOf(S, { event: malformed, reason: "malformed", attempt: undefined });
+      const dead = deadOf(BILLING, { event: malformed, reason: "malformed", attempt: undefined });
       await store.deadLetter([dead]);
       assert.deepEqual((await rowOf(store, dead)).event, malformed);
     },
@@ -147,7 +161,7 @@ const events: readonly StoreCase[] = [
     name: "keeps the events of one call apart",
     async run({ store }) {
       const parks = times(20, (index) =>
-        parkOf(S, { event: eventOf({ data: { kind: "binary", bytes: Buffer.alloc(index * 100, index) } }) }),
+        parkOf(BILLING, { event: eventOf({ data: { kind: "binary", bytes: Buffer.alloc(index * 100, index) } }) }),
       );
       await store.park(parks);
       for (const park of parks) assert.deepEqual((await rowOf(store, park)).event, park.event);
@@ -159,7 +173,7 @@ const attempts: readonly StoreCase[] = [
   {
     name: "reschedules a parked delivery and appends its attempt",
     async run({ store }) {
-      const park = parkOf(S);
+      const park = parkOf(BILLING);
       await store.park([park]);
       const second = rescheduleOf(park, 2, 9_000);
       await store.reschedule([second]);
@@ -172,11 +186,11 @@ const attempts: readonly StoreCase[] = [
   {
     name: "ignores a reschedule of what has no row, or gave up",
     async run({ store }) {
-      const gone = parkOf(S);
-      const dead = deadOf(S);
+      const gone = parkOf(BILLING);
+      const dead = deadOf(BILLING);
       await store.deadLetter([dead]);
       await store.reschedule([rescheduleOf(gone, 2, 9_000), { ...rescheduleOf(gone, 2, 9_000), id: dead.id }]);
-      assert.equal(await store.get(S, gone.id), undefined);
+      assert.equal(await store.get(BILLING, gone.id), undefined);
       const row = await rowOf(store, dead);
       assert.deepEqual([row.state, row.dueAt, row.history.length], ["dead", undefined, 1]);
     },
@@ -184,7 +198,7 @@ const attempts: readonly StoreCase[] = [
   {
     name: "tells the last answer of the sink, which a cut-off attempt is not",
     async run({ store }) {
-      const park = parkOf(S);
+      const park = parkOf(BILLING);
       await store.park([park]);
       const refused = attemptOf(2, { status: undefined, error: "connection refused", response: undefined });
       const cutOff = attemptOf(3, { outcome: "interrupted", status: undefined, error: undefined, response: undefined });
@@ -198,7 +212,7 @@ const attempts: readonly StoreCase[] = [
   {
     name: "keeps the first attempt and the newest ones of a long history",
     async run({ store }) {
-      const park = parkOf(S);
+      const park = parkOf(BILLING);
       await store.park([park]);
       const last = ATTEMPT_HISTORY_MAX + 20;
       for (let number = 2; number <= last; number++) await store.reschedule([rescheduleOf(park, number, 9_000)]);
@@ -212,18 +226,18 @@ const attempts: readonly StoreCase[] = [
   {
     name: "forgets what is complete, and ignores ids that it does not know",
     async run({ store }) {
-      const [done, open] = [parkOf(S), parkOf(S)] as [Park, Park];
+      const [done, open] = [parkOf(BILLING), parkOf(BILLING)] as [Park, Park];
       await store.park([done, open]);
       await store.complete([done.id, "unknown"]);
       await store.complete([done.id]);
-      assert.equal(await store.get(S, done.id), undefined);
+      assert.equal(await store.get(BILLING, done.id), undefined);
       assert.equal((await rowOf(store, open)).state, "parked");
     },
   },
   {
     name: "starts a new history for a delivery that was complete",
     async run({ store }) {
-      const park = parkOf(S);
+      const park = parkOf(BILLING);
       await store.park([park]);
       await store.complete([park.id]);
       await store.park([{ ...park, attempt: attemptOf(9) }]);
@@ -236,7 +250,7 @@ const deadLetters: readonly StoreCase[] = [
   {
     name: "keeps event and history of a parked delivery that gives up",
     async run({ store }) {
-      const park = parkOf(S);
+      const park = parkOf(BILLING);
       await store.park([park]);
       const dead = deadAfter(park, {
         attempts: 2,
@@ -248,7 +262,7 @@ const deadLetters: readonly StoreCase[] = [
       await store.deadLetter([dead]);
       assert.deepEqual(await rowOf(store, park), {
         id: park.id,
-        subscription: S,
+        subscription: BILLING,
         position: park.position,
         attempts: 2,
         firstAttemptAt: 1_000,
@@ -270,25 +284,25 @@ const deadLetters: readonly StoreCase[] = [
   {
     name: "takes a dead letter that had no row, twice without a trace of the second",
     async run({ store }) {
-      const dead = deadOf(S);
+      const dead = deadOf(BILLING);
       await store.deadLetter([dead]);
       const before = await rowOf(store, dead);
       await store.deadLetter([dead]);
       assert.deepEqual(await rowOf(store, dead), before);
-      assert.equal((await store.counts(S)).deadLetters, 1);
+      assert.equal((await store.counts(BILLING)).deadLetters, 1);
     },
   },
   {
     name: "ignores a dead letter without an event whose row is gone",
     async run({ store }) {
-      await store.deadLetter([deadAfter(parkOf(S))]);
-      assert.equal((await store.counts(S)).deadLetters, 0);
+      await store.deadLetter([deadAfter(parkOf(BILLING))]);
+      assert.equal((await store.counts(BILLING)).deadLetters, 0);
     },
   },
   {
     name: "notes that a dead letter was forwarded, or when to try again",
     async run({ store }) {
-      const [sent, failed] = [deadOf(S, { forwardDueAt: 100 }), deadOf(S, { forwardDueAt: 100 })] as const;
+      const [sent, failed] = [deadOf(BILLING, { forwardDueAt: 100 }), deadOf(BILLING, { forwardDueAt: 100 })] as const;
       await store.deadLetter([sent, failed]);
       await store.forwarded(sent.id, { forwardedAt: 200 });
       await store.forwarded(failed.id, { dueAt: 300 });
@@ -306,15 +320,15 @@ const deadLetters: readonly StoreCase[] = [
   {
     name: "deletes all rows of one subscription, however many, and no others",
     async run({ store }) {
-      const parks = times(1_200, () => parkOf(S));
-      const other = parkOf("other");
+      const parks = times(1_200, () => parkOf(BILLING));
+      const other = parkOf(OTHER);
       await store.park([...parks, other]);
       await store.deadLetter(parks.slice(0, 300).map((park) => deadAfter(park)));
-      await store.deleteDeliveries(S);
-      await store.deleteDeliveries(S);
-      const { parked, deadLetters } = await store.counts(S);
+      await store.deleteDeliveries(BILLING);
+      await store.deleteDeliveries(BILLING);
+      const { parked, deadLetters } = await store.counts(BILLING);
       assert.deepEqual([parked, deadLetters], [0, 0]);
-      assert.notEqual(await store.get("other", other.id), undefined);
+      assert.notEqual(await store.get(OTHER, other.id), undefined);
     },
   },
 ];

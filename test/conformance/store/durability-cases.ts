@@ -2,17 +2,16 @@ import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
-import { deadOf, parkOf } from "./samples.ts";
+import { BILLING, deadOf, parkOf } from "./samples.ts";
 import type { StoreCase, Subject } from "./subject.ts";
 
-const S = "billing";
 const KILLED_PROCESS = new URL("killed-process.ts", import.meta.url).pathname;
 /** Deliveries that the process parks in one call. */
 const CALL_ROWS = 3;
 
 /** Lets another process park until it is killed in the middle; answers the calls that it was told are done. */
 async function parkUntilKilled({ kind, location }: Subject): Promise<string[][]> {
-  const child = spawn(process.execPath, [KILLED_PROCESS, kind.module.href, location, S, String(CALL_ROWS)], {
+  const child = spawn(process.execPath, [KILLED_PROCESS, kind.module.href, location, BILLING, String(CALL_ROWS)], {
     stdio: ["ignore", "pipe", "inherit"],
   });
   const exit = once(child, "exit");
@@ -29,26 +28,26 @@ export const durabilityCases: readonly StoreCase[] = [
   {
     name: "has everything again after it was closed",
     async run(subject) {
-      const [park, dead] = [parkOf(S), deadOf(S)] as const;
+      const [park, dead] = [parkOf(BILLING), deadOf(BILLING)] as const;
       const topic = { name: "orders", revision: 3, json: "{}" };
       await Promise.all([
         subject.store.park([park]),
         subject.store.deadLetter([dead]),
         subject.store.putResource("topic", topic),
       ]);
-      const before = [await subject.store.get(S, park.id), await subject.store.get(S, dead.id)];
+      const before = [await subject.store.get(BILLING, park.id), await subject.store.get(BILLING, dead.id)];
       const store = await subject.reopen();
-      assert.deepEqual([await store.get(S, park.id), await store.get(S, dead.id)], before);
+      assert.deepEqual([await store.get(BILLING, park.id), await store.get(BILLING, dead.id)], before);
       assert.deepEqual(await store.resources("topic"), [topic]);
     },
   },
   {
     name: "is opened again and again without harm to its tables",
     async run(subject) {
-      const park = parkOf(S);
+      const park = parkOf(BILLING);
       await subject.store.park([park]);
       for (let round = 0; round < 3; round++) await subject.reopen();
-      assert.equal((await subject.store.get(S, park.id))?.state, "parked");
+      assert.equal((await subject.store.get(BILLING, park.id))?.state, "parked");
     },
   },
   {
@@ -60,8 +59,8 @@ export const durabilityCases: readonly StoreCase[] = [
       const store = await subject.reopen();
       const told = calls.flat();
       assert.equal((await store.existing(told)).size, told.length);
-      assert.equal((await store.counts(S)).parked % CALL_ROWS, 0);
-      const row = await store.get(S, told.at(-1) ?? "");
+      assert.equal((await store.counts(BILLING)).parked % CALL_ROWS, 0);
+      const row = await store.get(BILLING, told.at(-1) ?? "");
       assert.deepEqual([row?.state, row?.history.length], ["parked", 1]);
     },
   },

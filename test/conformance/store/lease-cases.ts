@@ -1,16 +1,14 @@
 import assert from "node:assert/strict";
 import type { Store } from "../../../src/store/port.ts";
-import { deadAfter, deadOf, eventOf, idsOf, parkOf, rescheduleOf, times } from "./samples.ts";
+import { BILLING, deadAfter, deadOf, eventOf, idsOf, OTHER, parkOf, rescheduleOf, times } from "./samples.ts";
 import type { StoreCase } from "./subject.ts";
 
-const S = "billing";
-
 async function lease(store: Store, now: number, limit = 100, lane: "retry" | "forward" = "retry") {
-  const { rows, nextDueAt } = await store.leaseDue({ subscription: S, lane, now, limit });
+  const { rows, nextDueAt } = await store.leaseDue({ subscription: BILLING, lane, now, limit });
   return { ids: idsOf(rows), nextDueAt };
 }
 
-const dueAt = (...times: number[]) => times.map((time) => parkOf(S, { dueAt: time }));
+const dueAt = (...times: number[]) => times.map((time) => parkOf(BILLING, { dueAt: time }));
 
 const selection: readonly StoreCase[] = [
   {
@@ -27,9 +25,9 @@ const selection: readonly StoreCase[] = [
   {
     name: "shows a leased row as a list does",
     async run({ store }) {
-      await store.park([parkOf(S)]);
-      const { rows } = await store.leaseDue({ subscription: S, lane: "retry", now: 9_000, limit: 1 });
-      const { items } = await store.list(S, "parked", {}, { cursor: undefined, limit: 1 });
+      await store.park([parkOf(BILLING)]);
+      const { rows } = await store.leaseDue({ subscription: BILLING, lane: "retry", now: 9_000, limit: 1 });
+      const { items } = await store.list(BILLING, "parked", {}, { cursor: undefined, limit: 1 });
       assert.deepEqual({ ...rows[0] }, { ...items[0] });
     },
   },
@@ -46,10 +44,10 @@ const selection: readonly StoreCase[] = [
   {
     name: "keeps lanes and subscriptions apart",
     async run({ store }) {
-      const retry = parkOf(S, { dueAt: 10 });
-      const forward = deadOf(S, { forwardDueAt: 20 });
-      const kept = deadOf(S);
-      await Promise.all([store.park([retry, parkOf("other", { dueAt: 1 })]), store.deadLetter([forward, kept])]);
+      const retry = parkOf(BILLING, { dueAt: 10 });
+      const forward = deadOf(BILLING, { forwardDueAt: 20 });
+      const kept = deadOf(BILLING);
+      await Promise.all([store.park([retry, parkOf(OTHER, { dueAt: 1 })]), store.deadLetter([forward, kept])]);
       assert.deepEqual(await lease(store, 50, 9, "retry"), { ids: [retry.id], nextDueAt: undefined });
       assert.deepEqual(await lease(store, 50, 9, "forward"), { ids: [forward.id], nextDueAt: undefined });
     },
@@ -58,7 +56,7 @@ const selection: readonly StoreCase[] = [
     name: "leases many large events in several calls rather than in one",
     async run({ store }) {
       const data = { kind: "binary" as const, bytes: Buffer.alloc(1024 * 1024) };
-      const parks = times(20, () => parkOf(S, { dueAt: 10, event: eventOf({ data }) }));
+      const parks = times(20, () => parkOf(BILLING, { dueAt: 10, event: eventOf({ data }) }));
       await store.park(parks);
       const leased: string[] = [];
       for (let found = await lease(store, 10); found.ids.length > 0; found = await lease(store, 10)) {
@@ -74,7 +72,7 @@ const exclusion: readonly StoreCase[] = [
   {
     name: "hands out each row once to calls made at the same time",
     async run({ store }) {
-      const parks = times(100, () => parkOf(S, { dueAt: 10 }));
+      const parks = times(100, () => parkOf(BILLING, { dueAt: 10 }));
       await store.park(parks);
       const leases = await Promise.all(times(8, () => lease(store, 10, 20)));
       const leased = leases.flatMap(({ ids }) => ids);
@@ -122,14 +120,14 @@ const exclusion: readonly StoreCase[] = [
   {
     name: "leases what was redriven, even while it was leased to be forwarded",
     async run({ store }) {
-      const dead = deadOf(S, { forwardDueAt: 10 });
+      const dead = deadOf(BILLING, { forwardDueAt: 10 });
       await store.deadLetter([dead]);
       await lease(store, 10, 9, "forward");
-      await store.redrive(S, { ids: [dead.id] }, 20, 1);
+      await store.redrive(BILLING, { ids: [dead.id] }, 20, 1);
       assert.deepEqual((await lease(store, 20)).ids, [dead.id]);
       await store.forwarded(dead.id, { dueAt: 30 });
       assert.deepEqual((await lease(store, 50)).ids, [], "the late outcome of forwarding frees no retry");
-      assert.equal((await store.get(S, dead.id))?.dueAt, 20);
+      assert.equal((await store.get(BILLING, dead.id))?.dueAt, 20);
     },
   },
   {

@@ -4,6 +4,10 @@ import type { Attribute, Data, Event } from "../../../src/event/event.ts";
 import type { AttemptRecord, DeadLetter, Park, Reschedule } from "../../../src/store/port.ts";
 import type { Malformed } from "../../../src/transport/port.ts";
 
+/** The subscriptions of all cases: what is left of one case, the next one deletes. */
+export const BILLING = "billing";
+export const OTHER = "other";
+
 const text = (name: string, value: string): Attribute => ({ name, type: "string", value });
 
 export function eventOf(

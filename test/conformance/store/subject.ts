@@ -3,6 +3,7 @@
  * store. The sentences are those of the port's comments.
  */
 import type { Store } from "../../../src/store/port.ts";
+import { BILLING, OTHER } from "./samples.ts";
 
 export interface OpenStore {
   readonly store: Store;
@@ -46,6 +47,15 @@ export class Subject {
     await this.#open?.store.close();
     await this.#open?.close();
     this.#open = undefined;
+  }
+
+  /** Deletes what earlier cases left, so that one opening serves many cases. */
+  async clean(): Promise<void> {
+    const store = this.#open?.store ?? (await this.reopen());
+    for (const subscription of [BILLING, OTHER]) await store.deleteDeliveries(subscription);
+    for (const kind of ["topic", "subscription"] as const) {
+      for (const { name } of await store.resources(kind)) await store.deleteResource(kind, name);
+    }
   }
 
   async reopen(): Promise<Store> {
