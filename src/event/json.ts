@@ -222,7 +222,7 @@ function buildDocument(event: Event): Buffer {
   if (data.kind === "json" || (isJson(contentType) && isJsonText(data.bytes))) {
     return Buffer.concat([Buffer.from(`${attributes},"data":`), data.bytes, CLOSE_OBJECT]);
   }
-  if (data.kind === "text" && contentType !== undefined && !isJson(contentType)) {
+  if (data.kind === "text") {
     return Buffer.from(`${attributes},"data":${JSON.stringify(data.bytes.toString("utf8"))}}`);
   }
   return Buffer.from(`${attributes},"data_base64":"${data.bytes.toString("base64")}"}`);

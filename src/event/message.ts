@@ -163,7 +163,7 @@ function effectiveContentType(
 ): string | undefined {
   const atHome = binding.contentType.place === "attribute" ? inAttribute : carried;
   const elsewhere = binding.contentType.place === "attribute" ? carried : inAttribute;
-  if (elsewhere !== undefined && elsewhere !== atHome) {
+  if (elsewhere !== undefined) {
     tolerate(options, "misplaced-datacontenttype", "datacontenttype", "is not where this binding has it");
   }
   return atHome ?? elsewhere;

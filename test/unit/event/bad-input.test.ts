@@ -29,6 +29,7 @@ describe("binary mode names the attribute of", () => {
     ["a relative dataschema", [...REQUIRED_HEADERS, "ce-dataschema", "/schema"], "dataschema"],
     ["a bad content type", [...REQUIRED_HEADERS, "content-type", "json"], "datacontenttype"],
     ["a content type with a control character", [...REQUIRED_HEADERS, "content-type", 'a/b;c="\t"'], "datacontenttype"],
+    ["a content type with an open quote", [...REQUIRED_HEADERS, "content-type", 'a/b;c="\\"'], "datacontenttype"],
     ["an empty content type", [...REQUIRED_HEADERS, "content-type", ""], "datacontenttype"],
     ["two content types", [...REQUIRED_HEADERS, "content-type", "a/b", "Content-Type", "a/b"], "datacontenttype"],
     ["a name with an underscore", [...REQUIRED_HEADERS, "ce-my_ext", "x"], "my_ext"],
@@ -131,6 +132,9 @@ describe("structured mode refuses a body that is", () => {
     ["without a colon", `{"a" 1}`],
     ["nested too deep", `${event.slice(0, -1)},"data":${"[".repeat(128)}${"]".repeat(128)}}`],
     ["not UTF-8", Buffer.from(event.replace("/s", "/\xff"), "latin1")],
+    ["not UTF-8 in its data", Buffer.from(`${event.slice(0, -1)},"data":"\xff"}`, "latin1")],
+    ["with a raw line feed in its data", `${event.slice(0, -1)},"data":"\n"}`],
+    ["with a raw NUL in its data", `${event.slice(0, -1)},"data":"\0"}`],
     ["UTF-16", Buffer.from(event, "utf16le")],
   ])("%s", (_what, body) => {
     const bytes = typeof body === "string" ? Buffer.from(body) : body;

@@ -49,6 +49,9 @@ describe("binary mode", () => {
   });
 
   it("takes Content-Type for datacontenttype as it is, and leaves it absent when it is absent", () => {
+    expect(
+      attributeOf(binaryEvent(["Content-Type", 'a/b ; c="d\\"e"; f=g;'], Buffer.from("")), "datacontenttype"),
+    ).toBe('a/b ; c="d\\"e"; f=g;');
     const typed = binaryEvent(["Content-Type", "Application/JSON; charset=UTF-8"], Buffer.from("{}"));
     expect(attributeOf(typed, "datacontenttype")).toBe("Application/JSON; charset=UTF-8");
     expect(attributeOf(binaryEvent([], Buffer.from("x")), "datacontenttype")).toBeUndefined();

@@ -31,6 +31,11 @@ describe("reading the JSON format", () => {
     ]);
   });
 
+  it("gives negative zero its canonical form", () => {
+    const event = jsonEvent('{"specversion":"1.0","id":"1","source":"/s","type":"t","ext":-0}');
+    expect(attributeOf(event, "ext")).toBe("0");
+  });
+
   it("takes names that shadow members of objects", () => {
     expect(attributeOf(jsonEvent({ constructor: "a", valueof: "b" }), "constructor")).toBe("a");
   });
@@ -168,6 +173,13 @@ describe("writing the JSON format", () => {
     expect(document(binaryEvent(["content-type", "application/json"], Buffer.from([0x22, 0xff, 0x22])))).toMatchObject({
       data_base64: "Iv8i",
     });
+  });
+
+  it("puts JSON into base64 that would be nested too deep inside the document", () => {
+    const nested = (depth: number) =>
+      binaryEvent(["content-type", "text/json"], Buffer.from("[".repeat(depth) + "]".repeat(depth)));
+    expect(document(nested(127))).toHaveProperty("data");
+    expect(document(nested(128))).toHaveProperty("data_base64");
   });
 
   it("writes text as a string again after a change", () => {

@@ -53,6 +53,13 @@ describe("a stored event", () => {
     expect(reread(event)).toEqual(event);
   });
 
+  it("takes no other memory for a slice of the document", () => {
+    const document = jsonEvent({ data: 1 }).structured;
+    const event: Event = { ...jsonEvent({ data: 1 }), structured: Buffer.alloc(100, document) };
+    const replaced = { ...event, data: { kind: "binary" as const, bytes: Buffer.alloc(5, "other") } };
+    expect(reread(replaced)).toEqual(replaced);
+  });
+
   it("keeps apart no data and data of no bytes", () => {
     expect(reread(binaryEvent([])).data).toBeUndefined();
     expect(reread(binaryEvent(["content-type", "text/plain"], Buffer.alloc(0))).data?.bytes).toHaveLength(0);

@@ -149,6 +149,8 @@ describe("URI-references", () => {
     "http://a[::1]/",
     "http://host:8o/",
     "http://[::1]x:80/",
+    "http://[::1]80/",
+    "http://a[b@host/",
   ])("refuses %s", (value) => expect(validateValue("uri-reference", value)).toMatch(/^is not a URI-reference/));
   it("asks a URI for a scheme", () => {
     expect(validateValue("uri", "https://example.com/schema#v1")).toBeUndefined();
