@@ -59,7 +59,7 @@ export class DeadLetterJobs {
       action === "redrive"
         ? await store.redrive(entry.id, selection, clock.now(), REDRIVE_CHUNK)
         : await store.discard(entry.id, selection, REDRIVE_CHUNK);
-    if (ids.length > 0) await entry.refresh();
+    if (ids.length > 0) entry.moved(action, ids.length);
     return ids.length;
   }
 

@@ -141,9 +141,10 @@ export class SubscriptionEntry {
     this.applyHoldBack();
   }
 
-  /** Dead letters were moved or deleted. */
-  refresh(): Promise<void> {
-    return this.#runner?.refresh() ?? Promise.resolve();
+  /** So many dead letters were parked again, or deleted. */
+  moved(action: "redrive" | "discard", count: number): void {
+    if (action === "redrive") this.#runner?.redriven(count);
+    else this.#runner?.discarded(count);
   }
 
   /** A healthy subscription holds the log for as long as it needs it, others within bounds, a temporary one never. */

@@ -64,13 +64,6 @@ export class DueLane {
     return taken;
   }
 
-  /** Forgets leased rows that were not taken, and looks again: rows were moved or deleted behind our back. */
-  refresh(): void {
-    this.#giveBack();
-    this.#nextDueAt = this.#options.clock.now();
-    if (this.#open) this.#arm();
-  }
-
   #giveBack(): void {
     this.#options.store.release(this.#buffer.map(({ id }) => id));
     this.#buffer = [];

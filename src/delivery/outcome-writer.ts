@@ -20,21 +20,16 @@ export interface OutcomeWriterOptions {
   readonly store: Store;
   readonly clock: Clock;
   readonly logger: Logger;
-  readonly onFaultChanged: () => void;
+  /** Why the store can't be written now; undefined when it can again. */
+  readonly onFault: (fault: string | undefined) => void;
 }
 
 export class OutcomeWriter {
   readonly #options: OutcomeWriterOptions;
   readonly #givenUp = new AbortController();
-  #fault: string | undefined;
 
   constructor(options: OutcomeWriterOptions) {
     this.#options = options;
-  }
-
-  /** Why the store can't be written, or undefined. */
-  get fault(): string | undefined {
-    return this.#fault;
   }
 
   giveUpOnFault(): void {
@@ -131,22 +126,16 @@ export class OutcomeWriter {
     for (let waitMs = STORE_RETRY_MS; ; waitMs = Math.min(waitMs * 2, STORE_RETRY_MS_MAX)) {
       try {
         await call();
-        this.#noteFault(undefined);
+        this.#options.onFault(undefined);
         return true;
       } catch (error) {
         const message = error instanceof Error ? error.message : String(error);
-        this.#noteFault(`${what} failed: ${message}`);
+        this.#options.onFault(`${what} failed: ${message}`);
         if (this.#givenUp.signal.aborted) return false;
         logger.error({ subscription, error: message }, `${what} failed; trying again`);
         await sleep(clock, waitMs, this.#givenUp.signal);
       }
     }
-  }
-
-  #noteFault(fault: string | undefined): void {
-    if (this.#fault === fault) return;
-    this.#fault = fault;
-    this.#options.onFaultChanged();
   }
 }
 

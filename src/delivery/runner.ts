@@ -21,8 +21,8 @@
  * settled everything and holds nothing. `receive` is also held back, while retries go on, when the parked rows or the
  * dead letters are at their bound, so that memory and store stay bounded and the pipe keeps the backlog.
  */
-import { FAILING_AFTER_ATTEMPTS, OUTCOME_RING_MAX, STORE_RETRY_MS_MAX } from "../limits.ts";
-import { type Clock, sleep } from "../runtime/clock.ts";
+import { OUTCOME_RING_MAX, STORE_RETRY_MS_MAX } from "../limits.ts";
+import type { Clock } from "../runtime/clock.ts";
 import type { Logger } from "../runtime/logger.ts";
 import type { Random } from "../runtime/random.ts";
 import type { Sink, SinkResult } from "../sink/port.ts";
@@ -32,9 +32,10 @@ import { type Consumer, type Item, isMalformed } from "../transport/port.ts";
 import { type Attempt, FirstAttempt, retryAttempt } from "./attempt.ts";
 import type { DeliveryCounters } from "./counters.ts";
 import { type Decision, decide } from "./decide.ts";
-import { deliveryId } from "./delivery-id.ts";
 import { DueLane } from "./due-lane.ts";
 import { ForwardLane } from "./forward-lane.ts";
+import { Health } from "./health.ts";
+import { Intake } from "./intake.ts";
 import { OutcomeWriter } from "./outcome-writer.ts";
 import { Ring } from "./ring.ts";
 import { Window } from "./window.ts";
@@ -79,6 +80,8 @@ export class SubscriptionRunner {
   readonly #retries: DueLane;
   readonly #forwards: ForwardLane | undefined;
   readonly #writer: OutcomeWriter;
+  readonly #intake: Intake;
+  readonly #health: Health;
   readonly #attempts = new Set<Attempt>();
   readonly #attemptAbort = new AbortController();
   #state: "running" | "paused" | "stopping" = "paused";
@@ -88,16 +91,13 @@ export class SubscriptionRunner {
   #settling = 0;
   #parked = 0;
   #deadLetters = 0;
-  #failuresInARow = 0;
-  #failing: string | undefined;
-  #receiveFault: string | undefined;
   #whenIdle: (() => void) | undefined;
-  lastError: string | undefined;
   lastAttemptAt: number | undefined;
 
   constructor(options: RunnerOptions) {
     this.#options = options;
     const { subscription, store, clock, logger, forwardSink } = options;
+    this.#health = new Health(options.onHealth);
     this.#window = new Window(subscription.policy.maxInFlight);
     this.#retries = new DueLane({
       subscription: subscription.id,
@@ -114,8 +114,9 @@ export class SubscriptionRunner {
       store,
       clock,
       logger,
-      onFaultChanged: () => this.#updateHealth(),
+      onFault: (fault) => this.#health.report("store", fault),
     });
+    this.#intake = new Intake(options, this.#writer, this.#health);
   }
 
   get inFlight(): number {
@@ -132,7 +133,11 @@ export class SubscriptionRunner {
 
   /** Why the subscription is failing, or undefined. */
   get failing(): string | undefined {
-    return this.#failing;
+    return this.#health.failing;
+  }
+
+  get lastError(): string | undefined {
+    return this.#health.lastError;
   }
 
   /** The attempts that are running now. */
@@ -148,7 +153,7 @@ export class SubscriptionRunner {
     this.#deadLetters = counts.deadLetters;
     this.#retries.open(counts.retryDueAt);
     this.#forwards?.open(counts.forwardDueAt);
-    this.#updateHealth();
+    this.#checkBounds();
     if (!paused) this.resume();
   }
 
@@ -164,13 +169,17 @@ export class SubscriptionRunner {
     this.#plan();
   }
 
-  /** Dead letters were moved back or deleted: counts and due rows are looked up again. */
-  async refresh(): Promise<void> {
-    const counts = await this.#options.store.counts(this.#options.subscription.id);
-    this.#parked = counts.parked;
-    this.#deadLetters = counts.deadLetters;
-    this.#retries.refresh();
-    this.#updateHealth();
+  /** So many dead letters were parked again, due now. */
+  redriven(count: number): void {
+    this.#parked += count;
+    this.discarded(count);
+    this.#retries.expect(this.#options.clock.now());
+  }
+
+  /** So many dead letters were deleted. */
+  discarded(count: number): void {
+    this.#deadLetters -= count;
+    this.#checkBounds();
     this.#plan();
   }
 
@@ -220,7 +229,7 @@ export class SubscriptionRunner {
     if (this.#state === "stopping") this.#checkIdle();
     if (this.#state !== "running") return;
     this.#startRetries();
-    if (this.#receiveAbort === undefined && this.#receiveHeldBackBy() === undefined) {
+    if (this.#receiveAbort === undefined && !this.#isHeldBack) {
       const slots = this.#window.firstSlots(this.#retries.ready);
       if (slots > 0) void this.#receive(slots);
     }
@@ -229,66 +238,47 @@ export class SubscriptionRunner {
   #startRetries(): void {
     if (!this.#retries.ready) return;
     if (this.#window.shouldEndReceive()) this.#receiveAbort?.abort();
-    const rows = this.#retries.take(this.#window.retrySlots(this.#receiveHeldBackBy() !== undefined));
+    const rows = this.#retries.take(this.#window.retrySlots(this.#isHeldBack));
     this.#window.startRetries(rows.length);
     const now = this.#options.clock.now();
     for (const row of rows) if (!isMalformed(row.event)) this.#start(retryAttempt(row, row.event, now));
   }
 
-  /** Why `receive` has to wait, or undefined. */
-  #receiveHeldBackBy(): string | undefined {
-    const { maxParked, maxDeadLetters, maxInFlight } = this.#options.subscription.policy;
+  /** Whether `receive` has to wait for rows to go, or for outcomes to be written. */
+  get #isHeldBack(): boolean {
+    return this.#boundReached() !== undefined || this.#settling >= this.#window.max;
+  }
+
+  #boundReached(): string | undefined {
+    const { maxParked, maxDeadLetters } = this.#options.subscription.policy;
     if (this.#parked >= maxParked) return `${this.#parked} deliveries are parked (delivery.maxParked)`;
     if (this.#deadLetters >= maxDeadLetters) return `${this.#deadLetters} dead letters (delivery.maxDeadLetters)`;
-    if (this.#settling >= maxInFlight) return "outcomes wait to be stored";
     return undefined;
+  }
+
+  #checkBounds(): void {
+    this.#health.report("bound", this.#boundReached());
   }
 
   async #receive(slots: number): Promise<void> {
     const abort = new AbortController();
     this.#receiveAbort = abort;
     this.#window.claim(slots);
-    const items = await this.#receiveNew(slots, abort.signal);
+    const items = await this.#intake.receive(slots, abort.signal);
     this.#receiveAbort = undefined;
     this.#window.received(items.length);
     const now = this.#options.clock.now();
-    for (const item of items) this.#startFirst(item, now);
+    for (const item of items) {
+      if (this.#state === "stopping") this.#release(item);
+      else this.#startFirst(item, now);
+    }
     this.#plan();
   }
 
-  /** What was received and has no row yet; nothing while the runner is stopping. */
-  async #receiveNew(slots: number, signal: AbortSignal): Promise<readonly Item[]> {
-    try {
-      const items = await this.#options.consumer.receive(slots, signal);
-      this.#receiveFault = undefined;
-      const fresh = items.some(({ redelivered }) => redelivered) ? await this.#withoutKnown(items) : items;
-      if (this.#state !== "stopping") return fresh;
-      for (const item of fresh) this.#settle(item, "release");
-    } catch (error) {
-      await this.#outlast(error, signal);
-    }
-    return [];
-  }
-
-  /** `receive` rejects only for what waiting may not cure; it is shown, and tried again at a slow pace. */
-  async #outlast(error: unknown, signal: AbortSignal): Promise<void> {
-    const { clock, logger, subscription } = this.#options;
-    this.#receiveFault = error instanceof Error ? error.message : String(error);
-    this.#updateHealth();
-    logger.error({ subscription: subscription.id, error: this.#receiveFault }, "nothing can be received");
-    await sleep(clock, STORE_RETRY_MS_MAX, signal);
-  }
-
-  /** Drops, with an ack, redelivered items that have a row already: they were parked before their ack was lost. */
-  async #withoutKnown(items: readonly Item[]): Promise<readonly Item[]> {
-    const ids = items.map(({ position }) => deliveryId(this.#options.subscription.id, position));
-    const known = await this.#writer.existing(ids);
-    const fresh: Item[] = [];
-    items.forEach((item, index) => {
-      if (known.has(ids[index] ?? "")) this.#settle(item, "ack");
-      else fresh.push(item);
-    });
-    return fresh;
+  /** Too late to start: the transport hands it out again after the restart. */
+  #release(item: Item): void {
+    this.#window.end("first");
+    this.#intake.settle(item, "release");
   }
 
   #startFirst(item: Item, now: number): void {
@@ -316,7 +306,7 @@ export class SubscriptionRunner {
     this.#window.end(attempt.lane);
     this.#count(attempt, decision, result, now);
     if (attempt.item !== undefined && (decision.kind === "delivered" || decision.kind === "loop-dropped")) {
-      this.#settle(attempt.item, "ack");
+      this.#intake.settle(attempt.item, "ack");
     } else {
       void this.#write(attempt, decision, result, now);
     }
@@ -331,7 +321,9 @@ export class SubscriptionRunner {
       counters.delivered += 1;
       if (attempt.storedAt !== undefined) counters.latency.observe((now - attempt.storedAt) / 1_000);
     } else if (decision.kind === "loop-dropped") counters.loopDropped += 1;
-    this.#noteFailure(decision);
+    if (decision.kind === "retry") this.#health.failed(decision.error);
+    else if (decision.kind === "dead") this.#health.failed(decision.detail);
+    else this.#health.delivered();
     outcomes.push({
       eventId: attempt.event.id,
       eventSource: attempt.event.source,
@@ -344,23 +336,12 @@ export class SubscriptionRunner {
     });
   }
 
-  #noteFailure(decision: Decision): void {
-    if (decision.kind !== "retry" && decision.kind !== "dead") {
-      if (this.#failuresInARow === 0) return;
-      this.#failuresInARow = 0;
-    } else {
-      this.#failuresInARow += 1;
-      this.lastError = decision.kind === "retry" ? decision.error : decision.detail;
-    }
-    this.#updateHealth();
-  }
-
   /** Writes an outcome that needs a row, and only then acks. */
   async #write(attempt: Attempt, decision: Decision, result: SinkResult, now: number): Promise<void> {
     this.#settling += 1;
     const stored = await this.#writer.write(attempt, decision, result, now);
     this.#settling -= 1;
-    if (attempt.item !== undefined) this.#settle(attempt.item, stored ? "ack" : "release");
+    if (attempt.item !== undefined) this.#intake.settle(attempt.item, stored ? "ack" : "release");
     else if (!stored) this.#options.store.release([attempt.id]);
     if (stored) this.#noteStored(attempt, decision);
     this.#plan();
@@ -378,7 +359,7 @@ export class SubscriptionRunner {
       if (decision.kind === "dead") this.#noteDead(decision.reason);
     }
     if (decision.kind === "dead" && decision.pause !== undefined) this.#options.onPause(decision.pause);
-    this.#updateHealth();
+    this.#checkBounds();
   }
 
   #noteDead(reason: DeadLetterReason): void {
@@ -392,29 +373,10 @@ export class SubscriptionRunner {
     this.#settling += 1;
     const stored = await this.#writer.writeMalformed(item, now);
     this.#settling -= 1;
-    this.#settle(item, stored ? "ack" : "release");
+    this.#intake.settle(item, stored ? "ack" : "release");
     if (stored) this.#noteDead("malformed");
-    this.#updateHealth();
+    this.#checkBounds();
     this.#plan();
-  }
-
-  #settle(item: Item, how: "ack" | "release"): void {
-    if (!this.#options.consumer.settle(item, how)) this.#options.counters.lateSettles += 1;
-  }
-
-  // --- health ------------------------------------------------------------------------------------------------------
-
-  #updateHealth(): void {
-    const failing =
-      this.#writer.fault ??
-      this.#receiveFault ??
-      this.#receiveHeldBackBy() ??
-      (this.#failuresInARow >= FAILING_AFTER_ATTEMPTS
-        ? `the last ${this.#failuresInARow} attempts failed: ${this.lastError}`
-        : undefined);
-    const changed = (failing === undefined) !== (this.#failing === undefined);
-    this.#failing = failing;
-    if (changed) this.#options.onHealth(failing);
   }
 }
 

@@ -12,7 +12,7 @@ import { checkHeaders } from "./headers.ts";
 import { createMatcher } from "./matcher.ts";
 import { checkReadableTopicName, checkSubscriptionId } from "./names.ts";
 import { POLICY_DEFAULTS } from "./policy.ts";
-import { compileRetryOn } from "./retryOn.ts";
+import { compileRetryOn } from "./retry-on.ts";
 import { parseSink } from "./sink.ts";
 import type { DeliveryInput, DeliveryPolicy, RetryPolicy, Subscription, SubscriptionInput } from "./subscription.ts";
 

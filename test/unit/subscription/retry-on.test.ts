@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { POLICY_DEFAULTS } from "../../../src/subscription/policy.ts";
-import { compileRetryOn } from "../../../src/subscription/retryOn.ts";
+import { compileRetryOn } from "../../../src/subscription/retry-on.ts";
 
 const STATUSES = Array.from({ length: 300 }, (_, offset) => 300 + offset);
 const retried = (patterns: readonly string[]): readonly number[] =>

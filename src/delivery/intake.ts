@@ -1,0 +1,68 @@
+/**
+ * Receives what a subscription has to attempt, and settles it. Redelivered items that have a row already were parked or
+ * dead-lettered before their ack was lost: they are acked and dropped here.
+ */
+import { STORE_RETRY_MS_MAX } from "../limits.ts";
+import { type Clock, sleep } from "../runtime/clock.ts";
+import type { Logger } from "../runtime/logger.ts";
+import type { Subscription } from "../subscription/subscription.ts";
+import type { Consumer, Item } from "../transport/port.ts";
+import type { DeliveryCounters } from "./counters.ts";
+import { deliveryId } from "./delivery-id.ts";
+import type { Health } from "./health.ts";
+import type { OutcomeWriter } from "./outcome-writer.ts";
+
+export interface IntakeOptions {
+  readonly subscription: Subscription;
+  readonly consumer: Consumer;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly counters: DeliveryCounters;
+}
+
+export class Intake {
+  readonly #options: IntakeOptions;
+  readonly #writer: OutcomeWriter;
+  readonly #health: Health;
+
+  constructor(options: IntakeOptions, writer: OutcomeWriter, health: Health) {
+    this.#options = options;
+    this.#writer = writer;
+    this.#health = health;
+  }
+
+  /** Waits for items, at most `max`; none when the signal is aborted. Never rejects. */
+  async receive(max: number, signal: AbortSignal): Promise<readonly Item[]> {
+    try {
+      const items = await this.#options.consumer.receive(max, signal);
+      this.#health.report("receive", undefined);
+      return items.some(({ redelivered }) => redelivered) ? await this.#withoutKnown(items) : items;
+    } catch (error) {
+      await this.#outlast(error, signal);
+      return [];
+    }
+  }
+
+  settle(item: Item, how: "ack" | "release"): void {
+    if (!this.#options.consumer.settle(item, how)) this.#options.counters.lateSettles += 1;
+  }
+
+  async #withoutKnown(items: readonly Item[]): Promise<readonly Item[]> {
+    const ids = items.map(({ position }) => deliveryId(this.#options.subscription.id, position));
+    const known = await this.#writer.existing(ids);
+    const isKnown = (index: number): boolean => known.has(ids[index] ?? "");
+    items.forEach((item, index) => {
+      if (isKnown(index)) this.settle(item, "ack");
+    });
+    return items.filter((_, index) => !isKnown(index));
+  }
+
+  /** `receive` of a consumer rejects only for what waiting may not cure; it is shown, and tried again at a slow pace. */
+  async #outlast(error: unknown, signal: AbortSignal): Promise<void> {
+    const { clock, logger, subscription } = this.#options;
+    const fault = error instanceof Error ? error.message : String(error);
+    this.#health.report("receive", fault);
+    logger.error({ subscription: subscription.id, error: fault }, "nothing can be received");
+    await sleep(clock, STORE_RETRY_MS_MAX, signal);
+  }
+}
