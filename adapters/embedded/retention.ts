@@ -59,29 +59,36 @@ export class Retention {
     }
   }
 
-  /** Goes on for as long as the topic is full: nothing else would tell that its groups have moved. */
+  /** Goes on for as long as the topic is too large: nothing else would tell that its groups have moved. */
   async #pass(topic: Topic): Promise<void> {
     const { clock, closed, logger } = this.#context;
     do {
       try {
         while (await this.#cut(topic));
-        topic.isFull = topic.isTooLarge && topic.settings.whenFull === "reject";
       } catch (error) {
         if (!topic.isDeleted) logger.warn({ err: error, topic: topic.address }, "retention failed; it is tried again");
       }
       await sleep(clock, RETENTION_PAUSE_MS, closed);
-    } while (topic.isFull && !topic.isDeleted && !closed.aborted);
+    } while (topic.isTooLarge && !topic.isDeleted && !closed.aborted);
   }
 
   /** Removes a few blocks; answers whether there may be more to remove. */
   async #cut(topic: Topic): Promise<boolean> {
-    if (topic.isDeleted || this.#context.closed.aborted) return false;
+    const { database, closed, progress } = this.#context;
+    if (topic.isDeleted || closed.aborted) return false;
+    const { maxBytes } = topic.settings.retention;
     const cut = this.#planOf(topic);
-    if (!this.#canRemove(topic, cut)) return false;
-    const result = await this.#context.database.write<CutResult>("embedded.cut", () => ({ payload: cut }));
-    topic.cut(result);
-    for (const group of topic.groups.values()) if (group.hasMoved) this.#context.progress.mark(group);
-    return result.more;
+    let heldBytes = topic.bytes;
+    let more = false;
+    if (this.#canRemove(topic, cut)) {
+      const result = await database.write<CutResult>("embedded.cut", () => ({ payload: cut }));
+      topic.cut(result);
+      for (const group of topic.groups.values()) if (group.hasMoved) progress.mark(group);
+      heldBytes = result.bytes; // not those of the topic: what was stored since has not been looked at
+      more = result.more;
+    }
+    if (!more) topic.isFull = heldBytes > maxBytes && topic.settings.whenFull === "reject";
+    return more;
   }
 
   /** Spares the writer a look at a log that is held from its first event on. */

@@ -22,19 +22,63 @@ export const SETTINGS: TopicSettings = {
 
 export const EVERYTHING: Matcher = { matches: () => true, types: undefined, source: undefined };
 
+export interface LogOptions {
+  readonly clock?: Clock;
+  /** Put between the transport and the real database, to make it fail where a test wants it to. */
+  readonly wrap?: (database: Database) => Database;
+  readonly minFreeBytes?: number;
+}
+
+/** Time that a test can move; timers run `speed` times as fast as they are set. */
+export class TestClock implements Clock {
+  readonly #speed: number;
+  #offsetMs = 0;
+
+  constructor(speed = 1) {
+    this.#speed = speed;
+  }
+
+  advance(ms: number): void {
+    this.#offsetMs += ms;
+  }
+
+  now(): number {
+    return systemClock.now() + this.#offsetMs;
+  }
+
+  monotonic(): number {
+    return systemClock.monotonic();
+  }
+
+  timer(delayMs: number, callback: () => void): () => void {
+    return systemClock.timer(delayMs / this.#speed, callback);
+  }
+
+  soon(callback: () => void): void {
+    systemClock.soon(callback);
+  }
+}
+
 export class EmbeddedLog {
   readonly directory: string;
-  readonly #clock: Clock;
+  readonly #options: LogOptions;
   #database: Database | undefined;
   #transport: Transport | undefined;
 
-  private constructor(directory: string, clock: Clock) {
+  private constructor(directory: string, options: LogOptions) {
     this.directory = directory;
-    this.#clock = clock;
+    this.#options = options;
   }
 
-  static async open(clock: Clock = systemClock): Promise<EmbeddedLog> {
-    const log = new EmbeddedLog(await mkdtemp(join(tmpdir(), "pulsebus-embedded-")), clock);
+  static async open(options: LogOptions = {}): Promise<EmbeddedLog> {
+    const log = new EmbeddedLog(await mkdtemp(join(tmpdir(), "pulsebus-embedded-")), options);
+    await log.start();
+    return log;
+  }
+
+  /** A log that another one has left. */
+  static async reopen(directory: string, options: LogOptions = {}): Promise<EmbeddedLog> {
+    const log = new EmbeddedLog(directory, options);
     await log.start();
     return log;
   }
@@ -49,28 +93,29 @@ export class EmbeddedLog {
     return this.#transport;
   }
 
-  async start(wrap: (database: Database) => Database = (database) => database): Promise<void> {
-    const clock = this.#clock;
+  async start(): Promise<void> {
+    const { clock = systemClock, wrap = (database) => database, minFreeBytes = 0 } = this.#options;
     this.#database = await openDatabase({
       directory: this.directory,
       modules: [OPERATIONS],
-      minFreeBytes: 0,
-      clock,
+      minFreeBytes,
+      clock: systemClock,
       logger: SILENT,
     });
     this.#transport = await openEmbedded(wrap(this.#database), { busId: "test", clock, logger: SILENT });
   }
 
   async stop(): Promise<void> {
-    await this.#transport?.close(Date.now() + 10_000);
+    const { clock = systemClock } = this.#options;
+    await this.#transport?.close(clock.now() + 10_000);
     await this.#database?.close();
     this.#database = undefined;
     this.#transport = undefined;
   }
 
-  async restart(wrap?: (database: Database) => Database): Promise<void> {
+  async restart(): Promise<void> {
     await this.stop();
-    await this.start(wrap);
+    await this.start();
   }
 
   async remove(): Promise<void> {
