@@ -47,6 +47,12 @@ export class Leases {
     if (dueAt !== undefined) leases.freedDueAt = Math.min(leases.freedDueAt, dueAt);
   }
 
+  /** The row is gone. */
+  forget(id: string): void {
+    this.end("retry", id, undefined);
+    this.end("forward", id, undefined);
+  }
+
   /** Given back untouched, so due at once. */
   release(id: string): void {
     this.end("retry", id, 0);

@@ -83,7 +83,7 @@ class SqliteStore implements Store {
 
   async complete(ids: readonly string[]): Promise<void> {
     await this.#write("store.complete", ids);
-    for (const id of ids) this.#leases.end("retry", id, undefined);
+    for (const id of ids) this.#leases.forget(id);
   }
 
   async deadLetter(rows: readonly DeadLetter[]): Promise<void> {
@@ -160,9 +160,11 @@ class SqliteStore implements Store {
   }
 
   discard(subscription: string, selection: DeadSelection, limit: number): Promise<readonly string[]> {
-    return this.#changeDead(subscription, selection, { limit, malformed: true }, (dead) =>
-      this.#write("store.discard", dead),
-    );
+    return this.#changeDead(subscription, selection, { limit, malformed: true }, async (dead) => {
+      const discarded = await this.#write<readonly string[]>("store.discard", dead);
+      for (const id of discarded) this.#leases.forget(id);
+      return discarded;
+    });
   }
 
   /** There is nothing of its own to close: what was called is committed by the database. */

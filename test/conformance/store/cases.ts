@@ -2,6 +2,7 @@ import { deliveryCases } from "./delivery-cases.ts";
 import { durabilityCases } from "./durability-cases.ts";
 import { leaseCases } from "./lease-cases.ts";
 import { listCases } from "./list-cases.ts";
+import { modelCase } from "./model-case.ts";
 import { redriveCases } from "./redrive-cases.ts";
 import { resourceCases } from "./resource-cases.ts";
 import type { StoreCase } from "./subject.ts";
@@ -13,4 +14,5 @@ export const storeCases: Readonly<Record<string, readonly StoreCase[]>> = {
   lists: listCases,
   "redrive and discard": redriveCases,
   durability: durabilityCases,
+  "random calls": [modelCase],
 };
