@@ -21,7 +21,7 @@ export interface WireMessage {
   readonly body: Buffer | undefined;
 }
 
-export type HeaderValue = string | number | boolean | Buffer;
+type HeaderValue = string | number | boolean | Buffer;
 
 export interface EncodedMessage extends WireMessage {
   /** `structured` although binary was asked for when the event does not fit the binding's limits. */
