@@ -79,9 +79,9 @@ const redriving: readonly StoreCase[] = [
   {
     name: "redrives each dead letter once for calls made at the same time",
     async run({ store }) {
-      const dead = times(20, () => deadOf(BILLING));
+      const dead = times(40, () => deadOf(BILLING));
       await store.deadLetter(dead);
-      const chunks = await Promise.all(times(4, () => store.redrive(BILLING, ALL, 7_000, 20)));
+      const chunks = await Promise.all(times(4, () => store.redrive(BILLING, ALL, 7_000, 10)));
       assert.deepEqual(chunks.flat().sort(), idsOf(dead).sort());
     },
   },

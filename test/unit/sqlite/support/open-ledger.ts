@@ -4,9 +4,9 @@ import type { Database } from "../../../../src/sqlite/database.ts";
 import { openDatabase } from "../../../../src/sqlite/open.ts";
 
 const silent = (): void => {};
-export const silentLogger: Logger = { debug: silent, info: silent, warn: silent, error: silent };
+const silentLogger: Logger = { debug: silent, info: silent, warn: silent, error: silent };
 
-export const ledgerModule = new URL("ledger.ts", import.meta.url);
+const ledgerModule = new URL("ledger.ts", import.meta.url);
 
 export function openLedger(
   directory: string,
