@@ -9,15 +9,20 @@
 import { isUtf8 } from "node:buffer";
 import { PulsebusError } from "../errors.ts";
 import { Assembly } from "./assembly.ts";
+import { BINDINGS } from "./bindings.ts";
 import { dataOfBody, impliedContentType } from "./body.ts";
 import type { Event } from "./event.ts";
 import { BATCH_JSON, documentMode, STRUCTURED_JSON } from "./format.ts";
 import { decodeBatch, decodeStructured, encodeBatch, encodeStructured } from "./json.ts";
-import { type DecodeOptions, refuse, tolerate } from "./leniency.ts";
+import { type DecodeOptions, refuse } from "./leniency.ts";
 import { isCloudEventsMediaType } from "./media-type.ts";
+import { effectiveContentType } from "./message.ts";
 import { decodePercent, encodePercent, isPlain } from "./percent.ts";
 
 export type { DecodeOptions, Leniency } from "./leniency.ts";
+
+const HTTP = BINDINGS.http;
+const PREFIX = HTTP.prefix.write;
 
 export interface DecodedHttp {
   readonly mode: "binary" | "structured" | "batch";
@@ -55,11 +60,11 @@ export function decodeHttp(
  * decode; the strings are then latin1, as `node:http` and undici want them.
  */
 export function encodeHttpBinary(event: Event, valueEncoding: "spec" | "raw" = "spec"): EncodedHttp {
-  const headers = ["ce-specversion", "1.0"];
+  const headers = [`${PREFIX}specversion`, "1.0"];
   let contentType = impliedContentType(event.data);
   for (const { name, value } of event.attributes) {
     if (name === "datacontenttype") contentType = value;
-    else headers.push(`ce-${name}`, valueEncoding === "spec" ? encodePercent(value) : utf8AsLatin1(value));
+    else headers.push(PREFIX + name, valueEncoding === "spec" ? encodePercent(value) : utf8AsLatin1(value));
   }
   if (contentType !== undefined) headers.push("content-type", contentType);
   return { headers, body: event.data?.bytes };
@@ -116,19 +121,12 @@ function decodeBinary(
     else assembly.addText(name, value, plain);
   }
   if (assembly.isEmpty) refuseOrdinaryRequest();
-  if (misplaced !== undefined) {
-    tolerate(
-      options,
-      "misplaced-datacontenttype",
-      "datacontenttype",
-      "belongs into Content-Type, not ce-datacontenttype",
-    );
-  }
-  const effective = contentType ?? misplaced;
+  const effective = effectiveContentType(HTTP, contentType, misplaced, options);
   if (effective !== undefined) assembly.addText("datacontenttype", effective, true);
   return assembly.finish(assembly.decodeLegacyData(dataOfBody(body, effective)), undefined);
 }
 
+/** Whether a header starts with `ce-` in any case; without making a string, as every header of a request is asked. */
 function hasPrefix(header: string): boolean {
   return (
     (header.charCodeAt(0) | 0x20) === 0x63 && (header.charCodeAt(1) | 0x20) === 0x65 && header.charCodeAt(2) === 0x2d
@@ -137,11 +135,11 @@ function hasPrefix(header: string): boolean {
 
 /** The attribute of a `ce-` header; header names are case-insensitive, attribute names are lower case. */
 function attributeName(header: string): string {
-  for (let i = 3; i < header.length; i++) {
+  for (let i = PREFIX.length; i < header.length; i++) {
     const code = header.charCodeAt(i);
-    if (code >= 0x41 && code <= 0x5a) return header.slice(3).toLowerCase();
+    if (code >= 0x41 && code <= 0x5a) return header.slice(PREFIX.length).toLowerCase();
   }
-  return header.slice(3);
+  return header.slice(PREFIX.length);
 }
 
 /** `node:http` reads header bytes as latin1; what was sent as UTF-8 is put right here. */

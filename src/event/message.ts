@@ -155,7 +155,11 @@ function prefixOf(binding: Binding, header: string, options: DecodeOptions): str
   return undefined;
 }
 
-function effectiveContentType(
+/**
+ * The `datacontenttype` of a binary-mode message: `carried` by the message as a whole or given as an attribute. The one
+ * that is where the binding has it wins; the other is a leniency.
+ */
+export function effectiveContentType(
   binding: Binding,
   carried: string | undefined,
   inAttribute: string | undefined,

@@ -11,11 +11,6 @@ import { uriProblem, uriReferenceProblem } from "./uri.ts";
 
 export { isJsonMediaType } from "./media-type.ts";
 
-const INT32_MIN = -(2 ** 31);
-const INT32_MAX = 2 ** 31 - 1;
-/** The longest canonical integer, `-2147483648`. */
-const INT32_CHARS_MAX = 11;
-
 /** What is wrong with an attribute's name, or undefined. */
 export function validateName(name: string): string | undefined {
   if (name.length === 0) return "has an empty name";
@@ -76,8 +71,8 @@ function integerProblem(value: string): string | undefined {
       return "is not an integer: only whole numbers without point or exponent are allowed";
   }
   if (value.charCodeAt(first) === 0x30 && value.length > 1) return "is not an integer: it has a leading zero";
-  const number = value.length > INT32_CHARS_MAX ? Number.NaN : Number(value);
-  return number >= INT32_MIN && number <= INT32_MAX ? undefined : "is an integer outside -2147483648 to 2147483647";
+  const number = Number(value);
+  return number === (number | 0) ? undefined : "is an integer outside -2147483648 to 2147483647";
 }
 
 function unicodeName(point: number): string {
