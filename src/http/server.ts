@@ -6,7 +6,7 @@
  * request that still comes on an open connection is told `draining`.
  */
 import { once } from "node:events";
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { Bus } from "../bus/bus.ts";
 import type { Plan } from "../config/plan.ts";
@@ -27,6 +27,7 @@ import type { Logger } from "../runtime/logger.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
 import type { ApiContext } from "./api/app.ts";
 import { answerClientError } from "./client-error.ts";
+import { DrainableServer } from "./drainable-server.ts";
 import { isLoopbackHost, openGuard } from "./guard.ts";
 import { Lifecycle } from "./lifecycle.ts";
 import { problemOf, writeProblem } from "./problem.ts";
@@ -52,7 +53,7 @@ export interface HttpServer {
 /** Throws `invalid-configuration` when the address can't be listened on. */
 export async function openServer(context: ServerContext): Promise<HttpServer> {
   const { plan, logger } = context;
-  const server = createServer({
+  const server = new DrainableServer({
     maxHeaderSize: HEADER_BYTES_MAX,
     headersTimeout: HEADERS_TIMEOUT_MS,
     requestTimeout: REQUEST_TIMEOUT_MS,
@@ -142,7 +143,7 @@ function handleOf(server: Server, { address, family, port }: AddressInfo, lifecy
     async drain(deadline) {
       lifecycle.drain();
       server.close();
-      // A connection whose answer was on its way when draining began was told to stay open.
+      // Not all were idle when draining began, and some of those were told before that they may stay open.
       const sweep = setInterval(() => server.closeIdleConnections(), DRAIN_SWEEP_MS);
       const cut = setTimeout(() => server.closeAllConnections(), Math.max(0, deadline - Date.now()));
       await closed;

@@ -27,7 +27,7 @@ export function apiRoutes(context: SystemContext): Route[] {
 
 export function createApp(context: ApiContext): (req: IncomingMessage, res: ServerResponse) => void {
   const app = express();
-  app.disable("x-powered-by").disable("etag").enable("strict routing").enable("case sensitive routing");
+  app.disable("x-powered-by").enable("strict routing").enable("case sensitive routing");
   app.set("query parser", false);
   app.use((req, _res, next) => {
     context.guard(req.headers);

@@ -63,6 +63,18 @@ describe("the size of a request", () => {
     expect(metrics.publish.refusedWithoutTopic).toEqual({ "too-large": 1 });
   });
 
+  it.each([
+    { bytes: 1_000, status: 202 },
+    { bytes: 1_001, status: 413 },
+  ])("of $bytes bytes in chunks is answered $status", async ({ bytes, status }) => {
+    const { url } = await startServerWithTopic({ eventBytes: 1_000 });
+    const { socket, text } = await dial(url);
+    const chunks = ["x".repeat(600), "x".repeat(bytes - 600), ""];
+    socket.write(headOf(url, "Transfer-Encoding: chunked"));
+    for (const chunk of chunks) socket.write(`${chunk.length.toString(16)}\r\n${chunk}\r\n`);
+    await eventually(() => expect(text()).toContain(`HTTP/1.1 ${status}`));
+  });
+
   it("does not keep the sender from reading the answer when it sends on", async () => {
     const { url } = await startServerWithTopic({ eventBytes: 1_000 });
     const req = request(`${url}/topics/orders/events`, { method: "POST", headers: BINARY });

@@ -144,6 +144,26 @@ describe("draining", () => {
     await expect(send(`${server.url}/healthz`)).rejects.toThrow("ECONNREFUSED");
   });
 
+  it("closes a connection whose answer was still on its way to a slow reader", async () => {
+    const server = await startServerWithTopic({ eventBytes: 2_000_000 });
+    for (let i = 0; i < 8; i += 1) {
+      await send(`${server.url}/topics/orders/events`, {
+        method: "POST",
+        headers: BINARY,
+        body: "x".repeat(2_000_000),
+      });
+    }
+    const agent = new Agent({ keepAlive: true });
+    onTestFinished(() => agent.destroy());
+    const req = request(`${server.url}/topics/orders/events`, { agent });
+    req.end();
+    const [res] = (await once(req, "response")) as [IncomingMessage];
+    const drained = server.drain(Date.now() + 60_000);
+    await once(res.resume(), "end");
+    await drained;
+    expect(res.headers.connection).toBe("keep-alive");
+  });
+
   it("refuses what still comes on an open connection", async () => {
     const server = await startServerWithTopic();
     const { held, store } = holdPublishes(server);
