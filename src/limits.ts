@@ -25,6 +25,16 @@ export const NAME_CHARS_MAX = 255;
 export const FILTER_NODES_MAX = 1_000;
 /** Nesting of `all`, `any` and `not`. */
 export const FILTER_DEPTH_MAX = 16;
+/** One CESQL expression, UTF-16 code units: room for `IN` with the types of a large catalogue. */
+export const CESQL_CHARS_MAX = 16 * 1024;
+/** Operations, attributes and literals of one CESQL expression; they count as filter expressions too. */
+export const CESQL_NODES_MAX = 1_000;
+/** Nesting of parentheses, calls, sets and unary operators in CESQL: its parser recurses. */
+export const CESQL_DEPTH_MAX = 100;
+/** A pattern of LIKE, UTF-16 code units: its automaton takes memory in the square of it. */
+export const CESQL_PATTERN_CHARS_MAX = 1_024;
+/** A string built by CONCAT or CONCAT_WS, UTF-16 code units: all attributes of an event several times. */
+export const CESQL_STRING_CHARS_MAX = 4 * ATTRIBUTES_BYTES_MAX;
 /** Entries of `types` in one subscription. */
 export const FILTER_TYPES_MAX = 1_000;
 export const TOPICS_MAX = 10_000;

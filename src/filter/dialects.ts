@@ -1,6 +1,7 @@
 /** The registry of filter dialects: one file and one line each (CloudEvents Subscriptions API §3.2.4). */
 import { all } from "./all.ts";
 import { any } from "./any.ts";
+import { sql } from "./cesql/sql.ts";
 import type { Dialect } from "./dialect.ts";
 import { exact } from "./exact.ts";
 import { not } from "./not.ts";
@@ -14,4 +15,6 @@ export const DIALECTS: ReadonlyMap<string, Dialect> = new Map([
   ["all", all],
   ["any", any],
   ["not", not],
+  ["sql", sql],
+  ["cesql", sql], // Knative's name of it
 ]);
