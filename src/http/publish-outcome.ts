@@ -45,14 +45,14 @@ export function publishFailure(results: readonly PublishResult[]): PublishFailur
   };
 }
 
-/** The code that a transport's error is counted and shown under. */
+/** The code that a transport's error is counted and shown under; its cause may tell that it is room that is missing. */
 export function codeOf(error: TransportError): ErrorCode {
-  return error.cause instanceof PulsebusError ? error.cause.code : CODES[error.code];
+  const isFull = error.cause instanceof PulsebusError && error.cause.code === "storage-full";
+  return isFull ? "storage-full" : CODES[error.code];
 }
 
 function userError(error: TransportError, index: number | undefined): PulsebusError {
-  const retryAfterSeconds =
-    error.retryAfterSeconds ?? (error.cause instanceof PulsebusError ? error.cause.retryAfterSeconds : undefined);
+  const { retryAfterSeconds } = error;
   return new PulsebusError(codeOf(error), error.message, {
     cause: error,
     ...(index === undefined ? {} : { index }),

@@ -137,6 +137,10 @@ describe("the size of a request", () => {
     const headers = { "content-type": "application/json" };
     const reply = await send(`${url}/subscriptions`, { method: "POST", headers, body: " ".repeat(1_100_000) });
     expect(json(reply)).toMatchObject({ status: 413, type: "https://pulsebus.dev/problems/too-large" });
+    const { socket, text } = await dial(url);
+    socket.write("PUT /topics/a HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000000\r\n\r\n");
+    await eventually(() => expect(text()).toContain("HTTP/1.1 413"));
+    expect(text()).toContain("Connection: close");
   });
 });
 

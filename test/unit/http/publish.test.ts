@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { PulsebusError } from "../../../src/errors.ts";
 import { attributeOf } from "../../../src/event/event.ts";
 import { type PublishResult, TransportError, type TransportErrorCode } from "../../../src/transport/port.ts";
 import { json, send } from "../../support/http.ts";
@@ -243,6 +244,16 @@ describe("a transport's refusal", () => {
     const reply = await send(`${url}/topics/orders/events`, { method: "POST", headers: BINARY, body: "x" });
     expect(reply.headers["retry-after"]).toBe("3");
     expect(json<ProblemBody>(reply).retryAfterSeconds).toBe(3);
+  });
+
+  it.each(["unavailable", "throttled"] as const)("%s for want of room is answered 503 storage-full", async (code) => {
+    const { url, bus } = await startServerWithTopic();
+    const cause = new PulsebusError("storage-full", "the disk is full");
+    const error = new TransportError(code, "the disk is nearly full", { retryAfterSeconds: 5, cause });
+    bus.storing = () => Promise.resolve([{ ok: false, error, stored: "no" }]);
+    const reply = await send(`${url}/topics/orders/events`, { method: "POST", headers: BINARY, body: "x" });
+    expect(reply).toMatchObject({ status: 503, headers: { "retry-after": "5" } });
+    expect(json(reply)).toMatchObject({ type: "https://pulsebus.dev/problems/storage-full" });
   });
 
   it("of a part of a batch is answered with one result per event", async () => {
