@@ -3,7 +3,8 @@
  *
  * Together: one transaction, each operation under a savepoint, one commit. An operation that throws a declared error is
  * rolled back to its savepoint and the group goes on. Anything else that is thrown, before or by COMMIT, rolls the whole
- * group back, and its operations run
+ * group back; so does an operation that hides that SQLite rolled back by itself, since its savepoint is gone then, or
+ * there is nothing to commit. The operations of a group that was rolled back run
  * One by one: each in its own transaction, so that only the faulty ones fail.
  * Two faults are answered to the whole group instead: BEGIN failed, so that nothing was tried; or COMMIT failed with an
  * I/O error, so that nobody knows what is on the disk. The second one marks the file broken, like any I/O error.
@@ -54,7 +55,6 @@ export class GroupRunner {
       const payload = group.payloads[index];
       if (alone) outcome.succeeded(index, this.#file.run(operation, payload));
       else this.#runUnderSavepoint(index, operation, payload, outcome);
-      if (!this.#file.inTransaction) throw new Error("The transaction was rolled back by SQLite");
     }
   }
 

@@ -13,6 +13,7 @@ import type Driver from "better-sqlite3";
 import { PulsebusError } from "../errors.ts";
 import { REOPEN_PAUSE_MAX_MS, REOPEN_PAUSE_MIN_MS, WAL_BYTES_MAX, WAL_SIZE_CHECK_COMMITS } from "../limits.ts";
 import { databasePath, openWriterFile, TransactionalConnection } from "./connection.ts";
+import { isBroken } from "./fault.ts";
 import { migrate } from "./migrations.ts";
 import type { DatabaseModule, OperationResult } from "./module.ts";
 import { Operations } from "./operations.ts";
@@ -34,6 +35,7 @@ export class WriterFile {
   #file: OpenFile | undefined;
   #reopenPauseMs = REOPEN_PAUSE_MIN_MS;
   #reopenAt = 0;
+  /** Since the size of the WAL was looked at. */
   #commits = 0;
 
   constructor(directory: string, modules: readonly DatabaseModule[]) {
@@ -51,16 +53,11 @@ export class WriterFile {
   commit(): void {
     this.#open().commit.run();
     this.#commits += 1;
-    if (this.#commits % WAL_SIZE_CHECK_COMMITS === 0) this.#boundWal();
   }
 
   /** Does nothing when SQLite has rolled back by itself. */
   rollback(): void {
     if (this.#file?.connection.inTransaction) this.#file.rollback.run();
-  }
-
-  get inTransaction(): boolean {
-    return this.#file?.connection.inTransaction ?? false;
   }
 
   run(operation: string, payload: unknown): OperationResult {
@@ -79,6 +76,21 @@ export class WriterFile {
     const file = this.#open();
     file.rollbackToSavepoint.run();
     file.release.run();
+  }
+
+  /**
+   * For between two groups, once in a while. A reader that is always busy keeps the WAL from starting over; a checkpoint
+   * that waits for it ends that.
+   */
+  boundWal(): void {
+    if (this.#commits < WAL_SIZE_CHECK_COMMITS) return;
+    this.#commits = 0;
+    try {
+      const { size } = statSync(`${databasePath(this.#directory)}-wal`);
+      if (size > WAL_BYTES_MAX) this.#file?.connection.pragma("wal_checkpoint(TRUNCATE)");
+    } catch (error) {
+      if (isBroken(error)) this.markBroken(); // else the next look tries again
+    }
   }
 
   /** The next transaction opens the file again. */
@@ -127,12 +139,6 @@ export class WriterFile {
       release: connection.prepare("RELEASE operation"),
       rollbackToSavepoint: connection.prepare("ROLLBACK TO operation"),
     };
-  }
-
-  /** A reader that is always busy keeps the WAL from starting over; then one checkpoint waits for it. */
-  #boundWal(): void {
-    const size = statSync(`${databasePath(this.#directory)}-wal`, { throwIfNoEntry: false })?.size ?? 0;
-    if (size > WAL_BYTES_MAX) this.#file?.connection.pragma("wal_checkpoint(TRUNCATE)");
   }
 }
 

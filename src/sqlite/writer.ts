@@ -14,6 +14,7 @@ runThread<Group>(async ({ directory, modules }) => {
     handle(group, port) {
       const { answer, transfer } = runner.run(group);
       port.postMessage(answer, transfer);
+      file.boundWal();
     },
     close() {
       file.close();

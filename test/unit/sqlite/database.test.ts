@@ -1,29 +1,44 @@
 /**
- * The database as its users see it: real files, real threads. What a full disk, a broken disk and a killed process do
- * to it stands in `faults.test.ts`.
+ * The database as its users see it: a real file, real threads. What a full disk, a broken disk and a killed process do to
+ * it stands in `faults.test.ts`, what opening and closing does in `file.test.ts`.
  */
-import { mkdtempSync, rmSync, statSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import type { Database } from "../../../src/sqlite/database.ts";
-import { sibling } from "../../../src/sqlite/sibling.ts";
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import type { Database, DatabaseMetrics } from "../../../src/sqlite/database.ts";
 import { ManualClock } from "./support/manual-clock.ts";
 import { addLine, linesOf, openLedger } from "./support/open-ledger.ts";
 
 let directory: string;
 let database: Database;
+let before: DatabaseMetrics;
 const clock = new ManualClock();
 
-beforeEach(async () => {
+beforeAll(async () => {
   directory = mkdtempSync(join(tmpdir(), "pulsebus-sqlite-"));
   database = await openLedger(directory, { clock });
 });
 
-afterEach(async () => {
+beforeEach(async () => {
+  await database.write("ledger.clear", () => ({ payload: undefined }));
+  before = database.metrics;
+});
+
+afterAll(async () => {
   await database.close();
   rmSync(directory, { recursive: true, force: true });
 });
+
+/** Since the test began. */
+function commits(): number {
+  return database.metrics.commits - before.commits;
+}
+
+function addBody(text: string, bytes: number): Promise<Uint8Array> {
+  const body = new Uint8Array(bytes).fill(7);
+  return database.write("ledger.addBody", () => ({ payload: { text, body }, transfer: [body.buffer] }));
+}
 
 /** A write whose seal tells when its group is sent. */
 function observed(text: string): { readonly sealed: Promise<void>; readonly written: Promise<number> } {
@@ -41,21 +56,12 @@ describe("a write", () => {
     expect(await linesOf(database)).toEqual(["first"]);
   });
 
-  it("is still there when the file is opened again", async () => {
-    await addLine(database, "kept");
-    await database.close();
-    database = await openLedger(directory, { clock });
-    expect(await linesOf(database)).toEqual(["kept"]);
-  });
-
-  it("gives a transferred buffer back when the operation says so", async () => {
+  it("moves its buffers, and gets back what the operation gives back", async () => {
     const body = new Uint8Array(1024).fill(7);
-    const back = await database.write<Uint8Array>("ledger.addBody", () => ({
-      payload: { text: "body", body },
-      transfer: [body.buffer],
-    }));
+    const payload = { text: "body", body };
+    const back = database.write("ledger.addBody", () => ({ payload, transfer: [body.buffer] }));
+    expect(await back).toEqual(new Uint8Array(1024).fill(7));
     expect(body.byteLength).toBe(0);
-    expect(back).toEqual(new Uint8Array(1024).fill(7));
   });
 
   it("of an operation that does not exist fails alone as internal", async () => {
@@ -85,8 +91,8 @@ describe("group commit", () => {
   it("takes calls of the same turn into one commit, in their order", async () => {
     const texts = Array.from({ length: 50 }, (_, index) => `line ${index}`);
     await Promise.all(texts.map((text) => addLine(database, text)));
-    expect(database.metrics.commits).toBe(1);
-    expect(database.metrics.operations).toBe(50);
+    expect(commits()).toBe(1);
+    expect(database.metrics.operations - before.operations).toBe(50);
     expect(await linesOf(database)).toEqual(texts);
   });
 
@@ -97,33 +103,32 @@ describe("group commit", () => {
     const sealedEarly = await Promise.race([later[0]?.sealed.then(() => true), Promise.resolve(false)]);
     await Promise.all([first, ...later].map(({ written }) => written));
     expect(sealedEarly).toBe(false);
-    expect(database.metrics.commits).toBe(2);
+    expect(commits()).toBe(2);
     expect(await linesOf(database)).toEqual(["first", "second", "third"]);
   });
 
   it("splits more operations than one group may have, and keeps their order", async () => {
     const texts = Array.from({ length: 2_500 }, (_, index) => `line ${index}`);
     await Promise.all(texts.map((text) => addLine(database, text)));
-    expect(database.metrics.commits).toBe(3);
+    expect(commits()).toBe(3);
     expect(await linesOf(database)).toEqual(texts);
   });
 
   it("ends a group when its buffers are large enough", async () => {
-    const write = (text: string): Promise<unknown> => {
-      const body = new Uint8Array(12 * 1024 * 1024);
-      return database.write("ledger.addBody", () => ({ payload: { text, body }, transfer: [body.buffer] }));
-    };
-    await Promise.all([write("a"), write("b"), write("c")]);
-    expect(database.metrics.commits).toBe(2);
+    await Promise.all(["a", "b", "c"].map((text) => addBody(text, 12 * 1024 * 1024)));
+    expect(commits()).toBe(2);
   });
 
-  it("counts its commits and how many operations they had", async () => {
+  it("counts its commits, how long they took and how many operations they had", async () => {
     await addLine(database, "one");
     await Promise.all([addLine(database, "two"), addLine(database, "three")]);
     const { commitOperations, commitSeconds, failedCommits } = database.metrics;
-    expect(commitOperations.counts.slice(0, 2)).toEqual([1, 1]);
-    expect(commitSeconds.counts.reduce((sum, count) => sum + count)).toBe(2);
-    expect(failedCommits).toBe(0);
+    const newSizes = commitOperations.counts.map(
+      (count, bucket) => count - (before.commitOperations.counts[bucket] ?? 0),
+    );
+    expect(newSizes.slice(0, 3)).toEqual([1, 1, 0]);
+    expect(commitSeconds.sum).toBeGreaterThan(before.commitSeconds.sum);
+    expect(failedCommits).toBe(before.failedCommits);
   });
 });
 
@@ -132,9 +137,8 @@ describe("a lazy write", () => {
     database.writeLazily<number>("ledger.add", withinMs, () => ({ payload: text }));
 
   it("travels with an earlier group, in the order of the calls", async () => {
-    const lazy = lazily("lazy", 20);
-    await Promise.all([lazy, addLine(database, "urgent")]);
-    expect(database.metrics.commits).toBe(1);
+    await Promise.all([lazily("lazy", 20), addLine(database, "urgent")]);
+    expect(commits()).toBe(1);
     expect(await linesOf(database)).toEqual(["lazy", "urgent"]);
   });
 
@@ -156,27 +160,20 @@ describe("a lazy write", () => {
     const hasty = lazily("hasty", 20);
     clock.advance(20);
     await Promise.all([patient, hasty]);
-    expect(database.metrics.commits).toBe(1);
-  });
-
-  it("is committed by close", async () => {
-    const lazy = lazily("lazy", 1_000);
-    await database.close();
-    await lazy;
-    database = await openLedger(directory, { clock });
-    expect(await linesOf(database)).toEqual(["lazy"]);
+    expect(commits()).toBe(1);
   });
 });
 
 describe("an operation that fails", () => {
   it("with a declared error reaches its caller typed, undone, and leaves its neighbours", async () => {
-    const before = addLine(database, "before");
+    const first = addLine(database, "before");
     const refused = database.write("ledger.addThenRefuse", () => ({ payload: "guest" }));
-    const after = addLine(database, "after");
+    const last = addLine(database, "after");
     await expect(refused).rejects.toMatchObject({ name: "OperationError", code: "not_welcome" });
-    await Promise.all([before, after]);
+    await Promise.all([first, last]);
     expect(await linesOf(database)).toEqual(["before", "after"]);
-    expect(database.metrics.failedCommits).toBe(0);
+    expect(commits()).toBe(1);
+    expect(database.metrics.failedCommits).toBe(before.failedCommits);
   });
 
   it("with a declared error when alone leaves nothing behind", async () => {
@@ -185,23 +182,25 @@ describe("an operation that fails", () => {
     expect(await linesOf(database)).toEqual([]);
   });
 
-  it.each(["ledger.addThenThrow", "ledger.goOnAfterRollback"])(
+  it.each(["ledger.addThenThrow", "ledger.goOnAfterRollback", "ledger.hideRollback"])(
     "by %s fails alone: its group is retried one by one",
     async (operation) => {
-      const before = addLine(database, "before");
-      const body = new Uint8Array(16);
-      const moved = database.write("ledger.addBody", () => ({
-        payload: { text: "moved", body },
-        transfer: [body.buffer],
-      }));
+      const first = addLine(database, "before");
+      const moved = addBody("moved", 16);
       const faulty = database.write(operation, () => ({ payload: "faulty" }));
-      const after = addLine(database, "after");
+      const last = addLine(database, "after");
       await expect(faulty).rejects.toMatchObject({ name: "PulsebusError", code: "internal" });
-      await Promise.all([before, moved, after]);
+      await Promise.all([first, moved, last]);
       expect(await linesOf(database)).toEqual(["before", "moved", "after"]);
-      expect(database.metrics.failedCommits).toBe(1);
+      expect(database.metrics.failedCommits).toBe(before.failedCommits + 1);
     },
   );
+
+  it("by hiding a rollback fails when alone", async () => {
+    const faulty = database.write("ledger.hideRollback", () => ({ payload: "faulty" }));
+    await expect(faulty).rejects.toMatchObject({ code: "internal" });
+    expect(await linesOf(database)).toEqual([]);
+  });
 
   it("by a constraint fails alone", async () => {
     await addLine(database, "taken");
@@ -231,70 +230,7 @@ describe("a read", () => {
   });
 });
 
-describe("the file", () => {
-  const settings = (): Promise<unknown> => database.write("ledger.settings", () => ({ payload: undefined }));
-
-  it("is durable with every open, not only with the one that created it", async () => {
-    expect(await settings()).toEqual([2, "wal", 8192]);
-    await database.close();
-    database = await openLedger(directory, { clock });
-    expect(await settings()).toEqual([2, "wal", 8192]);
-  });
-
-  it("keeps its WAL short however much is written", async () => {
-    for (let index = 0; index < 100; index++) {
-      const body = new Uint8Array(256 * 1024);
-      await database.write("ledger.addBody", () => ({ payload: { text: `${index}`, body }, transfer: [body.buffer] }));
-    }
-    expect(statSync(join(directory, "pulsebus.db-wal")).size).toBeLessThan(9 * 1024 * 1024);
-  });
-});
-
-describe("free space", () => {
-  it("is enough while more than the minimum is free", () => {
-    expect(database.hasRoom).toBe(true);
-  });
-
-  it("is too little as soon as the database is open on a disk below the minimum", async () => {
-    const other = await openLedger(join(directory, "other"), { minFreeBytes: 2 ** 60 });
-    expect(other.hasRoom).toBe(false);
-    await other.close();
-  });
-});
-
-describe("close", () => {
-  it("commits what was called before, and refuses what is called later", async () => {
-    const written = addLine(database, "last");
-    const closed = database.close();
-    await expect(addLine(database, "late")).rejects.toMatchObject({ code: "unavailable" });
-    await Promise.all([written, closed]);
-    await expect(linesOf(database)).rejects.toMatchObject({ code: "unavailable" });
-    await expect(database.check()).rejects.toMatchObject({ code: "unavailable" });
-  });
-
-  it("may be called twice", async () => {
-    await Promise.all([database.close(), database.close()]);
-    await database.close();
-  });
-
-  it("leaves one file without a WAL", async () => {
-    await addLine(database, "kept");
-    await database.close();
-    expect(statSync(join(directory, "pulsebus.db-wal"), { throwIfNoEntry: false })).toBeUndefined();
-  });
-});
-
-it("answers a check while it can be written", async () => {
+it("answers a check by a commit of its own", async () => {
   await database.check();
-  expect(database.metrics.commits).toBe(1);
-});
-
-describe("the address of a sibling", () => {
-  it.each([
-    ["file:///app/src/a/open.ts", "file:///app/src/a/writer.ts"],
-    ["file:///app/dist/src/a/open.js", "file:///app/dist/src/a/writer.js"],
-    ["file:///app/src/a/open.ts?v=1", "file:///app/src/a/writer.ts"],
-  ])("of %s is %s", (caller, expected) => {
-    expect(sibling(caller, "writer").href).toBe(expected);
-  });
+  expect(commits()).toBe(1);
 });

@@ -12,7 +12,7 @@ import type { Readable } from "node:stream";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Database } from "../../../src/sqlite/database.ts";
 import { eventually } from "../../support/eventually.ts";
-import { addLine, linesOf, openLedger } from "./support/open-ledger.ts";
+import { addLine, linesOf, openLedger, withLedger } from "./support/open-ledger.ts";
 
 const HOLDER = new URL("support/holder.ts", import.meta.url).pathname;
 const LIMITED_WRITER = new URL("support/limited-writer.ts", import.meta.url).pathname;
@@ -26,15 +26,6 @@ beforeEach(() => {
 afterEach(() => {
   rmSync(directory, { recursive: true, force: true });
 });
-
-async function withLedger<Result>(use: (database: Database) => Promise<Result>): Promise<Result> {
-  const database = await openLedger(directory);
-  try {
-    return await use(database);
-  } finally {
-    await database.close();
-  }
-}
 
 function canRun(command: string, ...args: string[]): boolean {
   try {
@@ -83,7 +74,7 @@ describe.skipIf(!canMount())("a full disk", () => {
   it("refuses writes as storage-full, keeps what was committed, and goes on when there is room again", async () => {
     const filler = join(directory, "filler");
     writeFileSync(filler, new Uint8Array(3 * 1024 * 1024));
-    await withLedger(async (database) => {
+    await withLedger(directory, async (database) => {
       const committed = await untilFull(database);
       expect(committed.length).toBeGreaterThan(0);
       expect(await linesOf(database)).toEqual(committed);
@@ -96,7 +87,7 @@ describe.skipIf(!canMount())("a full disk", () => {
   });
 
   it("refuses only the call of a group that does not fit", async () => {
-    await withLedger(async (database) => {
+    await withLedger(directory, async (database) => {
       const calls = [
         addLine(database, "before"),
         addBody(database, "large", 16 * 1024 * 1024),
@@ -122,7 +113,7 @@ describe.skipIf(!canRun("prlimit", "--version"))("an I/O error at commit", () =>
 
 describe("a thread that ends", () => {
   it("of the writer rejects all that waits, and is started again with all that was committed", async () => {
-    await withLedger(async (database) => {
+    await withLedger(directory, async (database) => {
       await addLine(database, "kept");
       const calls = [database.write("ledger.endThread", () => ({ payload: undefined })), addLine(database, "lost")];
       for (const result of await Promise.allSettled(calls)) {
@@ -135,7 +126,7 @@ describe("a thread that ends", () => {
   });
 
   it("of the reader rejects its reads, and is started again", async () => {
-    await withLedger(async (database) => {
+    await withLedger(directory, async (database) => {
       await addLine(database, "kept");
       const reads = [database.read("ledger.endReader", undefined), linesOf(database)];
       for (const result of await Promise.allSettled(reads)) {
@@ -150,7 +141,7 @@ describe("a thread that ends", () => {
     const write = database.write("ledger.endThread", () => ({ payload: undefined }));
     await expect(write).rejects.toMatchObject({ code: "unavailable" });
     await database.close();
-    await withLedger((again) => addLine(again, "free"));
+    await withLedger(directory, (again) => addLine(again, "free"));
   });
 });
 
@@ -173,11 +164,11 @@ describe("a data directory", () => {
     });
     holder.kill("SIGKILL");
     await once(holder, "exit");
-    await withLedger((database) => database.check());
+    await withLedger(directory, (database) => database.check());
   });
 
   it("in use by this process is refused as well", async () => {
-    await withLedger(async () => {
+    await withLedger(directory, async () => {
       await expect(openLedger(directory)).rejects.toMatchObject({ code: "data-directory-in-use" });
     });
   });
@@ -188,49 +179,7 @@ describe("a data directory", () => {
     while (told.length < 300) told.push((await lines.next()).value);
     holder.kill("SIGKILL");
     for (let line = await lines.next(); line.done !== true; line = await lines.next()) told.push(line.value);
-    const kept = new Set(await withLedger(linesOf));
+    const kept = new Set(await withLedger(directory, linesOf));
     expect(told.filter((text) => !kept.has(text))).toEqual([]);
-  });
-
-  it("that can't be created is refused by its name", async () => {
-    const file = join(directory, "file");
-    writeFileSync(file, "");
-    const open = openLedger(join(file, "data"));
-    await expect(open).rejects.toMatchObject({ code: "invalid-configuration", message: expect.stringContaining(file) });
-  });
-
-  it("whose database is another kind of file is refused, and stays free", async () => {
-    const file = join(directory, "pulsebus.db");
-    writeFileSync(file, "this is no database, and it is longer than a header ".repeat(100));
-    await expect(openLedger(directory)).rejects.toMatchObject({ code: "unavailable" });
-    unlinkSync(file);
-    await withLedger((database) => database.check());
-  });
-});
-
-describe("migrations", () => {
-  const ledgerV2 = new URL("support/ledger-v2.ts", import.meta.url);
-  const openV2 = (): Promise<Database> => openLedger(directory, { module: ledgerV2 });
-
-  it("run once, however often the file is opened", async () => {
-    await withLedger((database) => addLine(database, "kept"));
-    await withLedger((database) => addLine(database, "next"));
-    expect(await withLedger(linesOf)).toEqual(["kept", "next"]);
-  });
-
-  it("go forward from the version that the file has", async () => {
-    await withLedger((database) => addLine(database, "old"));
-    const database = await openV2();
-    expect(await linesOf(database)).toEqual(["old"]);
-    await database.close();
-  });
-
-  it("refuse a file that a newer version wrote, by name and with both versions", async () => {
-    await (await openV2()).close();
-    await expect(openLedger(directory)).rejects.toMatchObject({
-      code: "invalid-configuration",
-      message: expect.stringMatching(/ledger schema has version 2.*knows 1/),
-    });
-    await (await openV2()).close();
   });
 });

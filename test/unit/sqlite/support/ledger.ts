@@ -12,6 +12,7 @@ export function prepareWrites(connection: Connection): Record<string, Operation>
   openCount += 1;
   const insert = connection.prepare("INSERT INTO line (text, body) VALUES (?, ?)");
   const pragmas = ["synchronous", "journal_mode", "page_size"].map((name) => connection.prepare(`PRAGMA ${name}`));
+  const clear = connection.prepare("DELETE FROM line");
   const rollback = connection.prepare("ROLLBACK");
   const add = (text: string): { result: number } => ({ result: Number(insert.run(text, null).lastInsertRowid) });
   return {
@@ -32,6 +33,16 @@ export function prepareWrites(connection: Connection): Record<string, Operation>
     "ledger.goOnAfterRollback": (text: string) => {
       rollback.run();
       return add(text);
+    },
+    /** The same, and it says that all went well. */
+    "ledger.hideRollback": (text: string) => {
+      const result = add(text);
+      rollback.run();
+      return result;
+    },
+    "ledger.clear": () => {
+      clear.run();
+      return { result: undefined };
     },
     "ledger.settings": () => ({ result: pragmas.map((pragma) => Object.values(pragma.get() as object)[0]) }),
     "ledger.openCount": () => ({ result: openCount }),

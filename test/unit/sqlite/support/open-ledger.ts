@@ -8,12 +8,29 @@ const silentLogger: Logger = { debug: silent, info: silent, warn: silent, error:
 
 const ledgerModule = new URL("ledger.ts", import.meta.url);
 
-export function openLedger(
-  directory: string,
-  options: { readonly module?: URL; readonly clock?: Clock; readonly minFreeBytes?: number } = {},
-): Promise<Database> {
+interface LedgerOptions {
+  readonly module?: URL;
+  readonly clock?: Clock;
+  readonly minFreeBytes?: number;
+}
+
+export function openLedger(directory: string, options: LedgerOptions = {}): Promise<Database> {
   const { module = ledgerModule, clock = systemClock, minFreeBytes = 0 } = options;
   return openDatabase({ directory, modules: [module], minFreeBytes, clock, logger: silentLogger });
+}
+
+/** Opens, uses and closes. */
+export async function withLedger<Result>(
+  directory: string,
+  use: (database: Database) => Promise<Result>,
+  options: LedgerOptions = {},
+): Promise<Result> {
+  const database = await openLedger(directory, options);
+  try {
+    return await use(database);
+  } finally {
+    await database.close();
+  }
 }
 
 export function addLine(database: Database, text: string): Promise<number> {
