@@ -22,7 +22,7 @@ const TOPIC_FAMILIES: readonly BusFamily[] = [
   {
     kind: "counter",
     name: "pulsebus_events_published_total",
-    help: "Events stored durably and confirmed to their publisher.",
+    help: "Events published over HTTP: stored durably and confirmed to their publisher.",
     samples: (scrape) => perTopic(scrape, ({ published }) => [{ labels: {}, value: published }]),
   },
   {
