@@ -1,11 +1,8 @@
 /** The syntax tree. `offset` is where the node begins in the expression, in UTF-16 code units, for error reports. */
 import type { Value } from "./value.ts";
 
-export type LogicOperator = "AND" | "OR" | "XOR";
-export type EqualityOperator = "=" | "!=" | "<>";
-export type OrderOperator = "<" | "<=" | ">" | ">=";
 export type ArithmeticOperator = "*" | "/" | "%" | "+" | "-";
-export type BinaryOperator = LogicOperator | EqualityOperator | OrderOperator | ArithmeticOperator;
+export type BinaryOperator = ArithmeticOperator | "=" | "!=" | "<>" | "<" | "<=" | ">" | ">=" | "AND" | "OR" | "XOR";
 
 interface Literal {
   readonly kind: "literal";

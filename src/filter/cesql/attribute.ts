@@ -2,8 +2,7 @@
 import type { Attribute, Event } from "../../event/event.ts";
 import type { AttributeNode, Exists } from "./ast.ts";
 import { parseInteger } from "./cast.ts";
-import type { Compiled } from "./evaluate.ts";
-import { constant } from "./evaluate.ts";
+import { type Compiled, constant } from "./evaluate.ts";
 import type { Value } from "./value.ts";
 
 /** Every event has them, and each is a String. */

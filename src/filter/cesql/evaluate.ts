@@ -3,8 +3,7 @@
  * evaluation without error allocates nothing but the strings that functions build.
  */
 import type { Event } from "../../event/event.ts";
-import type { ErrorList } from "./error-list.ts";
-import { CompleteErrors } from "./error-list.ts";
+import { CompleteErrors, type ErrorList } from "./error-list.ts";
 import type { Value } from "./value.ts";
 
 /**

@@ -63,9 +63,8 @@ function right(text: string, count: number, errors: ErrorList, offset: number): 
   return text;
 }
 
-/** From the character at `position`, which counts from 1, or from -1 at the end; there is none at 0. */
+/** From the character at `position`, which counts from 1, or from -1 at the end; from 0 it is the last 0 characters. */
 function substring(text: string, position: number, errors: ErrorList, offset: number): string {
-  if (position === 0) return "";
   if (Math.abs(position) <= characterCount(text)) {
     return text.slice(position > 0 ? endOfFirst(text, position - 1) : startOfLast(text, -position));
   }

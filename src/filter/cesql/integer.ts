@@ -12,8 +12,9 @@ export const ARITHMETIC: Readonly<Record<ArithmeticOperator, Arithmetic>> = {
   "-": (x, y) => inRange(x - y),
   // Not exact beyond 2^53, which is far out of range either way.
   "*": (x, y) => inRange(x * y),
-  "/": (x, y) => (y === 0 ? undefined : inRange(Math.trunc(x / y))),
-  "%": (x, y) => (y === 0 ? undefined : inRange(x % y)),
+  // By zero they give no number or an infinite one, which is in no range.
+  "/": (x, y) => inRange(Math.trunc(x / y)),
+  "%": (x, y) => inRange(x % y),
 };
 
 function inRange(result: number): number | undefined {

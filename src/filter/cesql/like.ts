@@ -39,14 +39,11 @@ function literalMatcher(pieces: readonly string[]): Matcher {
   const [prefix = "", ...rest] = pieces;
   const suffix = rest.pop();
   if (suffix === undefined) return (text) => text === prefix;
-  const fixedLength = prefix.length + suffix.length;
-  return (text) => {
-    if (text.length < fixedLength || !text.startsWith(prefix) || !text.endsWith(suffix)) return false;
-    return inOrder(rest, text, prefix.length, text.length - suffix.length);
-  };
+  return (text) =>
+    text.startsWith(prefix) && text.endsWith(suffix) && inOrder(rest, text, prefix.length, text.length - suffix.length);
 }
 
-/** Whether the text has all pieces between the two offsets, in their order and without overlap. */
+/** Whether the text has all pieces between the two offsets, in their order and without overlap; false if they cross. */
 function inOrder(pieces: readonly string[], text: string, start: number, end: number): boolean {
   let from = start;
   for (const piece of pieces) {

@@ -2,15 +2,7 @@
  * Unary and binary operators (CloudEvents SQL 1.0.0 §3.4.1, §3.4.2). Each evaluates its operands from left to right,
  * yields its zero value when one is a missing attribute, and only then casts them.
  */
-import type {
-  ArithmeticOperator,
-  Binary,
-  BinaryOperator,
-  EqualityOperator,
-  LogicOperator,
-  OrderOperator,
-  Unary,
-} from "./ast.ts";
+import type { ArithmeticOperator, Binary, BinaryOperator, Unary } from "./ast.ts";
 import { toBoolean, toInteger, toText } from "./cast.ts";
 import type { ErrorList } from "./error-list.ts";
 import { type Compiled, type Evaluate, operation } from "./evaluate.ts";
@@ -43,7 +35,7 @@ const BINARY: Readonly<Record<BinaryOperator, BinaryCompiler>> = {
   "%": arithmetic("%"),
   "+": arithmetic("+"),
   "-": arithmetic("-"),
-} satisfies Record<LogicOperator | EqualityOperator | OrderOperator | ArithmeticOperator, BinaryCompiler>;
+};
 
 function not({ evaluate, offset }: Compiled): Evaluate<boolean> {
   return (event, errors) => {

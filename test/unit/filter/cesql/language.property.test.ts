@@ -156,6 +156,25 @@ describe("an expression", () => {
     );
   });
 
+  it.each(["absent = 'x' OR hop = 5", "NOT (absent = 'x') AND hop = 5"])(
+    "evaluates no right side after it: %s",
+    (source) => {
+      let reads = 0;
+      const counting = {
+        ...EVENT,
+        get attributes() {
+          reads++;
+          return EVENT.attributes;
+        },
+      };
+      const expression = new Expression(source);
+      expression.evaluateFailFast(counting);
+      expect(reads).toBe(1);
+      expression.evaluate(counting);
+      expect(reads).toBe(3);
+    },
+  );
+
   it("gives the same when constants become attributes of their value", () => {
     fc.assert(
       fc.property(tree, (source) => {
@@ -195,8 +214,9 @@ describe("an expression", () => {
     expect(value).toBe(0);
     expect(errors.map(({ kind }) => kind)).toEqual(["functionEvaluation"]);
     const most = Math.floor(CESQL_STRING_CHARS_MAX / 60_000);
-    const fitting = `LENGTH(CONCAT(${Array.from({ length: most }, () => "big").join(", ")}))`;
-    expect(new Expression(fitting).evaluate(EVENT)).toEqual({ value: most * 60_000, errors: [] });
+    const joined = (count: number) => `LENGTH(CONCAT(${Array.from({ length: count }, () => "big").join(", ")}))`;
+    expect(new Expression(joined(most)).evaluate(EVENT)).toEqual({ value: most * 60_000, errors: [] });
+    expect(new Expression(joined(most + 1)).evaluate(EVENT).errors).toHaveLength(1);
   });
 
   it("keeps nothing of an evaluation that failed", () => {
