@@ -13,6 +13,7 @@ import type {
   GroupStats,
   Item,
   Position,
+  Progress as PositionProgress,
   Publisher,
   Start,
   TopicPage,
@@ -168,7 +169,7 @@ class EmbeddedTransport implements Transport {
     return { events: next - first, bytes, oldestAt, newestAt: next > first ? newestAt : undefined };
   }
 
-  async progress(address: string, name: string, position: Position): ReturnType<Transport["progress"]> {
+  async progress(address: string, name: string, position: Position): Promise<PositionProgress> {
     const topic = this.#topic(address);
     const { open, next, began } = this.#group(topic, name);
     const number = numberOf(position, topic.id);

@@ -42,7 +42,7 @@ export interface Found {
 }
 
 /** Some of a block's events, or all of them. */
-export interface PageBlock {
+interface PageBlock {
   readonly first: number;
   readonly count: number;
   readonly storedAt: number;

@@ -10,7 +10,8 @@
  * in `body`, which stands last so that nothing else has to be read past it.
  *
  * A group has read everything below `next` except `open` (a JSON array of numbers): what it was handed and has not
- * settled; what lies before `began` never was its to receive. While `in_use`, a process consumes it and the row may be older than what was handed out.
+ * settled; what lies before `began` never was its to receive. While `in_use`, a process consumes it and the row may be
+ * older than what was handed out.
  */
 export const migrations = [
   `

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import type { LogPage } from "../../../adapters/embedded/sql/reads.ts";
 import { EVENT_BYTES_MAX } from "../../../src/limits.ts";
 import { idsOf, makeEvent, makeEvents } from "../../../src/transport/conformance/events.ts";
 import {
@@ -45,6 +46,28 @@ describe("a commit of the embedded log", () => {
     expect(idsOf(await receiveAndAck(consumer, 1))).toEqual(["held"]);
   });
 
+  it("is not read from the log by a group that is behind, before it was answered", async () => {
+    const address = await log.topic();
+    const [position = ""] = await store(log.transport, address, makeEvents(3, "e"));
+    await log.transport.createGroup(address, "g", { at: "earliest" });
+    const consumer = log.transport.consumer(address, "g", { matcher: EVERYTHING });
+    const answer = faults.hold("embedded.append");
+    const publishing = publish(log.transport, address, [makeEvent({ id: "held" })]);
+    const isStored = async (): Promise<void> => {
+      const page = await log.database.read<LogPage>("embedded.page", {
+        ...{ topic: Number(position.split("-")[0]), from: 1, until: 9, maxEvents: 9, maxBytes: 1e6 },
+      });
+      expect(page.blocks.at(-1)?.first).toBe(4);
+    };
+    await eventually(isStored);
+    expect(idsOf(await receiveAndAck(consumer, 3))).toEqual(["e-0", "e-1", "e-2"]);
+    await expectNothing(consumer);
+    answer();
+    await publishing;
+    await store(log.transport, address, [makeEvent({ id: "next" })]);
+    expect(idsOf(await receiveAndAck(consumer, 2))).toEqual(["held", "next"]);
+  });
+
   it("that is rolled back is answered as not stored, is delivered to nobody and uses up no position", async () => {
     const address = await log.topic();
     const consumer = await log.consumer(address);
@@ -64,6 +87,7 @@ describe("a commit of the embedded log", () => {
   it("whose answer was lost is unknown, and its events come in their place with the next commit", async () => {
     const address = await log.topic();
     const consumer = await log.consumer(address);
+    await expectNothing(consumer); // from here on it is fed by commits, not by reading
     await store(log.transport, address, makeEvents(2, "before"));
     await receiveAndAck(consumer, 1);
     faults.fail("embedded.append", "lose");
@@ -146,6 +170,26 @@ describe("a commit of the embedded log", () => {
       [2, true],
       [5, false],
       [6, false],
+    ]);
+  });
+
+  it("marks a group before anything is handed out, so that after a crash everything counts as redelivered", async () => {
+    const address = await log.topic();
+    const consumer = await log.consumer(address, EVERYTHING, "g");
+    await store(log.transport, address, makeEvents(3));
+    const answer = faults.hold("embedded.claim");
+    const waiting = receiveCount(consumer, 2);
+    await expect(Promise.race([waiting, log.database.check()])).resolves.toBeUndefined();
+    answer();
+    expect((await waiting).map(({ redelivered }) => redelivered)).toEqual([false, false]);
+    await log.crash();
+    await store(log.transport, address, makeEvents(1));
+    const again = await receiveAndAck(log.transport.consumer(address, "g", { matcher: EVERYTHING }), 4);
+    expect(again.map((item) => [numberOf(item), item.redelivered])).toEqual([
+      [1, true],
+      [2, true],
+      [3, true],
+      [4, false], // stored since
     ]);
   });
 

@@ -10,9 +10,9 @@ import type { Database } from "../../../src/sqlite/database.ts";
 import { openDatabase } from "../../../src/sqlite/open.ts";
 import type { Consumer, Matcher, TopicSettings, Transport } from "../../../src/transport/port.ts";
 
-export const OPERATIONS = new URL("../../../adapters/embedded/operations.ts", import.meta.url);
+const OPERATIONS = new URL("../../../adapters/embedded/operations.ts", import.meta.url);
 
-export const SILENT: Logger = { debug() {}, info() {}, warn() {}, error() {} };
+const SILENT: Logger = { debug() {}, info() {}, warn() {}, error() {} };
 
 export const SETTINGS: TopicSettings = {
   retention: { maxAgeMs: 7 * 24 * 3_600_000, maxBytes: 10 * 1024 ** 3 },
@@ -115,6 +115,13 @@ export class EmbeddedLog {
 
   async restart(): Promise<void> {
     await this.stop();
+    await this.start();
+  }
+
+  /** Loses what the transport had not handed to the database, as a crash does, and starts again. */
+  async crash(): Promise<void> {
+    await this.#database?.close();
+    await this.#transport?.close(0);
     await this.start();
   }
 
