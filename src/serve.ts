@@ -15,7 +15,7 @@ import { openServer } from "./http/server.ts";
 import { systemClock } from "./runtime/clock.ts";
 import type { Logger } from "./runtime/logger.ts";
 import { systemRandom } from "./runtime/random.ts";
-import { openWebhookSink } from "./sink/webhook.ts";
+import { openWebhookSink, type WebhookCounters } from "./sink/webhook.ts";
 import type { Database } from "./sqlite/database.ts";
 import { openDatabase } from "./sqlite/open.ts";
 import { openSqliteStore, storeModule } from "./store/sqlite/store.ts";
@@ -49,8 +49,8 @@ export async function serve(options: LoadOptions, adapters: Adapters): Promise<v
     logger,
   });
   stack.defer(() => database.close());
-  const { bus, deadline } = await startBus(plan, logger, database, adapters, stack);
-  const metrics = openMetrics({ bus, database, clock: systemClock, version: VERSION });
+  const { bus, webhooks, deadline } = await startBus(plan, logger, database, adapters, stack);
+  const metrics = openMetrics({ bus, database, webhooks, clock: systemClock, version: VERSION });
   stack.defer(() => metrics.close());
   const server = await openServer({ bus, plan, metrics, logger, version: VERSION });
   stack.defer(() => server.close());
@@ -77,7 +77,7 @@ async function startBus(
   const transports = new Map<string, OpenTransport>([
     ["embedded", { name: "embedded", adapter: "embedded", transport: embedded }],
   ]);
-  const counters = { retryAfterIgnored: 0 };
+  const webhooks: WebhookCounters = { retryAfterIgnored: 0 };
   const bus = await openBus({
     plan,
     transports,
@@ -87,10 +87,10 @@ async function startBus(
     logger,
     newId: randomUUID,
     openWebhook: (subscription, { url }) =>
-      openWebhookSink({ url, subscription, egress, clock, version: VERSION, counters }),
+      openWebhookSink({ url, subscription, egress, clock, version: VERSION, counters: webhooks }),
   });
   stack.defer(() => bus.drain(deadline()));
-  return { bus, deadline };
+  return { bus, webhooks, deadline };
 }
 
 /** The first signal is asked for in good order; from then on the next one ends the process by itself. */

@@ -126,6 +126,8 @@ export interface SubscriptionSnapshot {
   readonly deadLetters: number;
   readonly delivered: number;
   readonly loopDropped: number;
+  /** Settlements that came too late for the transport. */
+  readonly lateSettles: number;
   /** Attempts by outcome: `delivered`, `retry`, `reject`, `interrupted`. */
   readonly attempts: Readonly<Record<string, number>>;
   /** Dead letters by reason, since the process started. */

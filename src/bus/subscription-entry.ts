@@ -206,7 +206,7 @@ export class SubscriptionEntry {
   }
 
   async snapshot(): Promise<SubscriptionSnapshot> {
-    const { attempts, delivered, loopDropped, deadLettered, latency } = this.#counters;
+    const { attempts, delivered, loopDropped, lateSettles, deadLettered, latency } = this.#counters;
     return {
       id: this.id,
       topic: this.subscription.topic,
@@ -216,6 +216,7 @@ export class SubscriptionEntry {
       ...(await this.#rowCounts()),
       delivered,
       loopDropped,
+      lateSettles,
       attempts: { ...attempts },
       deadLettered: { ...deadLettered },
       deliveryLatency: latency.snapshot(),

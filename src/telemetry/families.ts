@@ -1,5 +1,6 @@
 /** Every metric of Pulsebus: its name, its meaning and where its numbers come from. */
 import type { SubscriptionSnapshot, TopicCounters } from "../bus/bus.ts";
+import type { WebhookCounters } from "../sink/webhook.ts";
 import type { DatabaseMetrics } from "../sqlite/database.ts";
 import { namedLabels, summed } from "./cardinality.ts";
 import { type Family, histogramSamples, mergeHistograms, type Sample } from "./family.ts";
@@ -14,6 +15,7 @@ export interface Scrape {
   readonly database: DatabaseMetrics;
   readonly publishSeconds: HistogramSnapshot;
   readonly refusedWithoutTopic: Readonly<Record<string, number>>;
+  readonly webhooks: WebhookCounters;
 }
 
 type BusFamily = Family<Scrape>;
@@ -60,6 +62,18 @@ const SUBSCRIPTION_FAMILIES: readonly BusFamily[] = [
     name: "pulsebus_loop_dropped_total",
     help: "Events that loop protection kept from being forwarded.",
     samples: (scrape) => perSubscription(scrape, ({ loopDropped }) => [{ labels: {}, value: loopDropped }]),
+  },
+  {
+    kind: "counter",
+    name: "pulsebus_late_settlements_total",
+    help: "Acks that came too late for the transport, which then delivers the event again.",
+    samples: (scrape) => perSubscription(scrape, ({ lateSettles }) => [{ labels: {}, value: lateSettles }]),
+  },
+  {
+    kind: "counter",
+    name: "pulsebus_retry_after_ignored_total",
+    help: "Retry-After headers of sinks that were neither seconds nor a date.",
+    samples: ({ webhooks }) => [{ labels: {}, value: webhooks.retryAfterIgnored }],
   },
   {
     kind: "counter",

@@ -4,6 +4,7 @@
  */
 import type { Bus } from "../bus/bus.ts";
 import type { Clock } from "../runtime/clock.ts";
+import type { WebhookCounters } from "../sink/webhook.ts";
 import type { DatabaseMetrics } from "../sqlite/database.ts";
 import type { BoundFamily } from "./exposition.ts";
 import { BUS_FAMILIES, type Scrape } from "./families.ts";
@@ -33,11 +34,12 @@ export interface Metrics {
 export interface MetricsSources {
   readonly bus: Pick<Bus, "snapshot" | "topicCounters">;
   readonly database: { readonly metrics: DatabaseMetrics };
+  readonly webhooks: WebhookCounters;
   readonly clock: Pick<Clock, "now">;
   readonly version: string;
 }
 
-export function openMetrics({ bus, database, clock, version }: MetricsSources): Metrics {
+export function openMetrics({ bus, database, webhooks, clock, version }: MetricsSources): Metrics {
   const publish: PublishMetrics = { seconds: new Histogram(LATENCY_BOUNDS_SECONDS), refusedWithoutTopic: {} };
   const probe = openProcessProbe(version);
   const take = async (): Promise<Scrape> => ({
@@ -47,6 +49,7 @@ export function openMetrics({ bus, database, clock, version }: MetricsSources): 
     database: database.metrics,
     publishSeconds: publish.seconds.snapshot(),
     refusedWithoutTopic: publish.refusedWithoutTopic,
+    webhooks,
   });
   const scrape = async (): Promise<MetricsText> => {
     const { render, CONTENT_TYPE } = await import("./exposition.ts");

@@ -31,7 +31,13 @@ export async function startServer(options: TestServerOptions = {}): Promise<Test
   const { host = "127.0.0.1", eventBytes = 64 * 1024, batchBytes = 256 * 1024 } = options;
   const bus = new MemoryBus();
   const { logger, log } = recordingLogger();
-  const metrics = openMetrics({ bus, database: { metrics: noDatabase() }, clock: systemClock, version: "1.2.3" });
+  const metrics = openMetrics({
+    bus,
+    database: { metrics: noDatabase() },
+    webhooks: { retryAfterIgnored: 0 },
+    clock: systemClock,
+    version: "1.2.3",
+  });
   const server = await openServer({
     bus,
     plan: { server: { host, port: 0 }, limits: { eventBytes, batchBytes, maxHops: 8 } },

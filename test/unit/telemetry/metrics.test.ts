@@ -18,6 +18,7 @@ function snapshot(id: string, members: Partial<SubscriptionSnapshot> = {}): Subs
     deadLetters: 0,
     delivered: 0,
     loopDropped: 0,
+    lateSettles: 0,
     attempts: {},
     deadLettered: {},
     deliveryLatency: new Histogram(LATENCY_BOUNDS_SECONDS).snapshot(),
@@ -47,7 +48,7 @@ function open({ topics = new Map(), subscriptions = [] }: Sources = {}) {
       return subscriptions;
     },
   };
-  const metrics = openMetrics({ bus, database, clock, version: "1.2.3" });
+  const metrics = openMetrics({ bus, database, webhooks: { retryAfterIgnored: 2 }, clock, version: "1.2.3" });
   onTestFinished(() => metrics.close());
   const lines = async (): Promise<string[]> => (await metrics.scrape()).text.split("\n");
   return { metrics, lines, snapshots: () => snapshots };
@@ -84,6 +85,7 @@ describe("the metrics", () => {
       deadLetters: 6,
       delivered: 100,
       loopDropped: 1,
+      lateSettles: 8,
       attempts: { delivered: 100, retry: 9 },
       deadLettered: { exhausted: 2 },
     });
@@ -98,6 +100,8 @@ describe("the metrics", () => {
         'pulsebus_deliveries_total{subscription="billing"} 100',
         'pulsebus_attempts_total{subscription="billing",outcome="retry"} 9',
         'pulsebus_loop_dropped_total{subscription="billing"} 1',
+        'pulsebus_late_settlements_total{subscription="billing"} 8',
+        "pulsebus_retry_after_ignored_total 2",
         'pulsebus_skipped_events_total{subscription="billing"} 5',
         'pulsebus_dead_letters{subscription="billing"} 6',
         'pulsebus_dead_letters_total{subscription="billing",reason="exhausted"} 2',
