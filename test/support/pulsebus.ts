@@ -19,6 +19,8 @@ export interface StartOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** One of the caller's, which it also removes. */
   readonly dataDir?: string;
+  /** Aborted: the process is killed, in the middle of its start if need be. */
+  readonly killSignal?: AbortSignal;
 }
 
 export interface LogLine {
@@ -58,7 +60,10 @@ export class FailedStart extends Error {
   }
 }
 
-/** Rejects with `FailedStart` when the process ends before it listens. */
+/** A start takes less than a second on an idle machine. */
+const START_MS_MAX = 30_000;
+
+/** Rejects with `FailedStart` when the process ends before it listens, or does not listen in time. */
 export async function startPulsebus(options: StartOptions = {}): Promise<Pulsebus> {
   const dataDir = options.dataDir ?? (await makeDirectory());
   // It is the working directory too, so that no pulsebus.yaml is found by chance.
@@ -69,6 +74,7 @@ export async function startPulsebus(options: StartOptions = {}): Promise<Pulsebu
     env: environment(options.env),
     stdio: ["ignore", "pipe", "pipe"],
   });
+  options.killSignal?.addEventListener("abort", () => child.kill("SIGKILL"), { once: true });
   const untrack = track(`pulsebus ${child.pid}`, () => child.kill("SIGKILL"));
   const logs: LogLine[] = [];
   let stderr = "";
@@ -79,7 +85,9 @@ export async function startPulsebus(options: StartOptions = {}): Promise<Pulsebu
     untrack();
     return { code, signal };
   });
+  const deadline = setTimeout(() => child.kill("SIGKILL"), START_MS_MAX);
   const url = await Promise.race([listening(child, logs), exited]);
+  clearTimeout(deadline);
   if (typeof url !== "string") throw new FailedStart(url, stderr, logs);
   const stop = (signal: NodeJS.Signals = "SIGTERM"): Promise<Exit> => {
     child.kill(signal);

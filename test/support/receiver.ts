@@ -28,6 +28,7 @@ export class TestReceiver implements AsyncDisposable {
   readonly #server;
   readonly #untrack: () => void;
   #port = 0;
+  #answering = 0;
 
   constructor(handler: Handler) {
     this.#server = createServer({ maxHeaderSize: 256 * 1024 }, async (req, res) => {
@@ -37,7 +38,9 @@ export class TestReceiver implements AsyncDisposable {
       const { url: path = "/", headers } = req;
       const request = { path, headers, body, id: idOf(headers, body), at: performance.now() };
       this.requests.push(request);
+      this.#answering += 1;
       const answer = await handler(request);
+      this.#answering -= 1;
       const {
         status,
         headers: more,
@@ -73,6 +76,14 @@ export class TestReceiver implements AsyncDisposable {
     return eventually(() => {
       if (this.requests.length < count) throw new Error(`${this.requests.length} of ${count} requests came`);
       return this.requests;
+    }, withinMs);
+  }
+
+  /** Waits until no connection is open and no request is being answered any more. */
+  async idle(withinMs?: number): Promise<void> {
+    await eventually(async () => {
+      const count = await new Promise<number>((resolve) => this.#server.getConnections((_, open) => resolve(open)));
+      if (count + this.#answering > 0) throw new Error(`${count} connections are open, ${this.#answering} requests`);
     }, withinMs);
   }
 
