@@ -1,0 +1,83 @@
+/**
+ * `npm run bench`: what Pulsebus does on this machine, each figure beside what is at best possible there, measured in the
+ * same run. `--rows publish,delivery` runs some rows, `--quick` is for a look, `--json` prints data.
+ */
+import { tmpdir } from "node:os";
+import { parseArgs } from "node:util";
+import { Bench, FULL, QUICK } from "./harness/bench.ts";
+import { readConditions } from "./harness/conditions.ts";
+import type { Measurement } from "./harness/measurement.ts";
+import { describeConditions, describeMeasurements } from "./harness/report.ts";
+import { delivery } from "./rows/delivery.ts";
+import { endToEnd } from "./rows/end-to-end.ts";
+import { memory } from "./rows/memory.ts";
+import { batch, publish, structured } from "./rows/publish.ts";
+import { refusals } from "./rows/refusals.ts";
+import { start } from "./rows/start.ts";
+import { subscriptions } from "./rows/subscriptions.ts";
+
+type Row = (bench: Bench) => Promise<readonly Measurement[]>;
+
+/** In the order in which they run: `end-to-end` is compared with `publish` and `delivery`. */
+const ROWS = new Map<string, Row>([
+  ["start", start],
+  ["publish", publish],
+  ["structured", structured],
+  ["batch", batch],
+  ["delivery", delivery],
+  ["end-to-end", endToEnd],
+  ["subscriptions", subscriptions],
+  ["refusals", refusals],
+  ["memory", memory],
+]);
+const NEEDED: ReadonlyMap<string, readonly string[]> = new Map([["end-to-end", ["publish", "delivery"]]]);
+/** A row that takes longer hangs. */
+const ROW_TIMEOUT_MS = 10 * 60_000;
+
+const { values: options } = parseArgs({
+  options: { rows: { type: "string" }, quick: { type: "boolean" }, json: { type: "boolean" } },
+});
+const sizes = options.quick === true ? QUICK : FULL;
+const conditions = readConditions(tmpdir());
+const failures: string[] = [];
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(1));
+await using bench = await Bench.open(sizes);
+if (options.json !== true) console.log(describeConditions(conditions, sizes.name));
+const measurements = await runRows(selectRows(options.rows));
+if (options.json === true) console.log(JSON.stringify({ conditions, sizes, measurements, failures }, undefined, 2));
+else console.log(`\n${describeMeasurements(measurements)}`);
+if (failures.length > 0) process.exit(1); // a row that hangs must not keep the others' results waiting
+
+function selectRows(list: string | undefined): ReadonlySet<string> {
+  const names = list?.split(",") ?? [...ROWS.keys()];
+  const unknown = names.find((name) => !ROWS.has(name));
+  if (unknown !== undefined) {
+    console.error(`bench: there is no row ${JSON.stringify(unknown)}: there are ${[...ROWS.keys()].join(", ")}`);
+    process.exit(2);
+  }
+  return new Set(names.flatMap((name) => [...(NEEDED.get(name) ?? []), name]));
+}
+
+async function runRows(selected: ReadonlySet<string>): Promise<readonly Measurement[]> {
+  const lines: Measurement[] = [];
+  for (const [name, row] of ROWS) {
+    if (!selected.has(name)) continue;
+    try {
+      lines.push(...(await within(ROW_TIMEOUT_MS, row(bench))));
+    } catch (error) {
+      failures.push(`${name}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
+      console.error(failures.at(-1));
+    }
+  }
+  return lines;
+}
+
+async function within<T>(ms: number, work: Promise<T>): Promise<T> {
+  const late = Promise.withResolvers<never>();
+  const timer = setTimeout(() => late.reject(new Error(`did not end within ${ms / 60_000} minutes`)), ms);
+  try {
+    return await Promise.race([work, late.promise]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,85 @@
+/** Prepared HTTP requests: everything is there but the ids of the events. */
+import { monotonicMicros } from "./clock.ts";
+import { EVENT_ID_PLACEHOLDER, writeEventId } from "./event-id.ts";
+
+export interface MessageShape {
+  readonly mode: "binary" | "structured" | "batch";
+  /** Events in one request; 1 except for a batch. */
+  readonly events: number;
+  readonly dataBytes: number;
+}
+
+export interface Target {
+  readonly port: number;
+  readonly path: string;
+}
+
+export const SINGLE: MessageShape = { mode: "binary", events: 1, dataBytes: 1_024 };
+
+/** One connection's request; the buffer may be sent again as soon as it was answered. */
+export class Message {
+  readonly bytes: Buffer;
+  readonly events: number;
+  readonly #idOffsets: readonly number[];
+
+  constructor(target: Target, shape: MessageShape) {
+    this.bytes = Buffer.from(requestText(target, shape));
+    this.events = shape.events;
+    this.#idOffsets = offsetsOf(this.bytes, EVENT_ID_PLACEHOLDER);
+  }
+
+  /** Gives the events the ids `sequence`, `sequence + 1`, ... of this run, sent now. */
+  stamp(run: number, sequence: number): void {
+    const sentAtMicros = monotonicMicros();
+    for (const [index, at] of this.#idOffsets.entries()) {
+      writeEventId(this.bytes, at, { run, sequence: sequence + index, sentAtMicros });
+    }
+  }
+}
+
+export const ATTRIBUTES = {
+  source: "/bench/orders",
+  type: "com.example.bench",
+  time: "2026-01-01T00:00:00Z",
+} as const;
+
+/** JSON of exactly this size. */
+export function jsonData(bytes: number): string {
+  const frame = '{"text":""}';
+  return `{"text":"${"x".repeat(Math.max(0, bytes - frame.length))}"}`;
+}
+
+function requestText({ port, path }: Target, shape: MessageShape): string {
+  const [headers, body] = shape.mode === "binary" ? binary(shape) : json(shape);
+  const lines = [
+    `POST ${path} HTTP/1.1`,
+    `Host: 127.0.0.1:${port}`,
+    ...headers,
+    `Content-Length: ${Buffer.byteLength(body)}`,
+  ];
+  return `${lines.join("\r\n")}\r\n\r\n${body}`;
+}
+
+function binary({ dataBytes }: MessageShape): readonly [headers: string[], body: string] {
+  const attributes = Object.entries({ specversion: "1.0", id: EVENT_ID_PLACEHOLDER, ...ATTRIBUTES });
+  const headers = attributes.map(([name, value]) => `ce-${name}: ${value}`);
+  return [["Content-Type: application/json", ...headers], jsonData(dataBytes)];
+}
+
+function json({ mode, events, dataBytes }: MessageShape): readonly [headers: string[], body: string] {
+  const attributes = {
+    specversion: "1.0",
+    id: EVENT_ID_PLACEHOLDER,
+    ...ATTRIBUTES,
+    datacontenttype: "application/json",
+  };
+  const event = `${JSON.stringify(attributes).slice(0, -1)},"data":${jsonData(dataBytes)}}`;
+  if (mode === "structured") return [["Content-Type: application/cloudevents+json"], event];
+  return [["Content-Type: application/cloudevents-batch+json"], `[${new Array(events).fill(event).join(",")}]`];
+}
+
+function offsetsOf(bytes: Buffer, text: string): number[] {
+  const offsets: number[] = [];
+  for (let at = bytes.indexOf(text); at !== -1; at = bytes.indexOf(text, at + text.length)) offsets.push(at);
+  return offsets;
+}
