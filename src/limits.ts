@@ -248,5 +248,7 @@ export const TRACE_STEP_BYTES_MAX = 8 * 1024 * 1024;
 
 /** Event bytes of one page of delivery rows: a page ends early rather than hold 1,000 events of 1 MiB. */
 export const STORE_PAGE_BYTES_MAX = 8 * 1024 * 1024;
+/** A stored event up to this lies in the row of its delivery: half a page, so that rewriting the row touches one page. */
+export const STORE_INLINE_EVENT_BYTES = 4_096;
 /** Rows that one transaction deletes when a subscription goes. */
 export const STORE_DELETE_CHUNK = 500;

@@ -1,74 +1,89 @@
-/** The parts that write operations share: finding, inserting and deleting the rows of one delivery. */
-import { ATTEMPT_HISTORY_MAX } from "../../limits.ts";
+/** Finding, inserting and deleting whole deliveries. */
+import { STORE_INLINE_EVENT_BYTES } from "../../limits.ts";
 import type { Connection, Statement } from "../../sqlite/module.ts";
-import type { AttemptRecord, DeliveryState } from "../port.ts";
-import type { PackedEvent } from "./messages.ts";
+import type { DeliveryState } from "../port.ts";
+import { type AttemptColumns, type AttemptLog, NO_ATTEMPTS } from "./attempt-log.ts";
+import type { PackedAttempt, PackedEvent } from "./messages.ts";
+
+export interface KnownRow extends AttemptColumns {
+  readonly seq: number;
+  readonly state: "parked" | "dead";
+}
+
+/** What a row is inserted with, besides what makes it parked or dead. */
+export interface NewRow extends DeliveryState {
+  readonly event: PackedEvent;
+  readonly attempt: PackedAttempt | undefined;
+}
+
+/** What makes it so: the columns that differ by state. */
+export interface Fate {
+  readonly state: "parked" | "dead";
+  readonly dueAt: number | undefined;
+  readonly reason?: string;
+  readonly detail?: string;
+  readonly diedAt?: number;
+}
 
 export class DeliveryRows {
-  readonly #find: Statement<{ seq: number; state: "parked" | "dead" }>;
+  readonly #log: AttemptLog;
+  readonly #find: Statement<KnownRow>;
   readonly #insert: Statement<never>;
-  readonly #insertEvent: Statement<never>;
-  readonly #deletes: readonly Statement<never>[];
+  readonly #insertLarge: Statement<never>;
+  readonly #deleteLarge: Statement<never>;
+  readonly #delete: Statement<never>;
 
-  constructor(connection: Connection) {
-    this.#find = connection.prepare("SELECT seq, state FROM delivery WHERE id = ?");
+  constructor(connection: Connection, log: AttemptLog) {
+    this.#log = log;
+    this.#find = connection.prepare(`
+      SELECT seq, state, attempt_count AS attemptCount, last_n AS lastN, last_attempt AS lastAttempt
+      FROM delivery WHERE id = ?`);
     this.#insert = connection.prepare(`
-      INSERT INTO delivery (id, subscription, position, state, attempts, event_id, event_source, event_type)
-      VALUES (?, ?, ?, 'parked', 0, ?, ?, ?)`);
-    this.#insertEvent = connection.prepare("INSERT INTO delivery_event VALUES (?, ?)");
-    this.#deletes = [
-      connection.prepare("DELETE FROM attempt WHERE delivery = ?"),
-      connection.prepare("DELETE FROM delivery_event WHERE delivery = ?"),
-      connection.prepare("DELETE FROM delivery WHERE seq = ?"),
-    ];
+      INSERT INTO delivery (id, subscription, position, state, attempts, first_attempt_at, last_attempt_at, due_at,
+        reason, detail, died_at, event_id, event_source, event_type, attempt_count, last_n, last_attempt, record)
+      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`);
+    this.#insertLarge = connection.prepare("INSERT INTO large_event VALUES (?, ?)");
+    this.#deleteLarge = connection.prepare("DELETE FROM large_event WHERE delivery = ?");
+    this.#delete = connection.prepare("DELETE FROM delivery WHERE seq = ?");
   }
 
-  find(id: string): { readonly seq: number; readonly state: "parked" | "dead" } | undefined {
+  find(id: string): KnownRow | undefined {
     return this.#find.get(id);
   }
 
-  /** A row that says only whose delivery of which event it is; answers its `seq`. */
-  insert({ id, subscription, position }: DeliveryState, event: PackedEvent, events: ArrayBuffer): number {
-    const { identity } = event;
+  insert(row: NewRow, fate: Fate, events: ArrayBuffer): void {
+    const { start, end, identity } = row.event;
+    const record = new Uint8Array(events, start, end - start);
+    const isLarge = record.length > STORE_INLINE_EVENT_BYTES;
+    const appended = this.#log.append(undefined, NO_ATTEMPTS, row.attempt);
     const { lastInsertRowid } = this.#insert.run(
-      id,
-      subscription,
-      position,
+      row.id,
+      row.subscription,
+      row.position,
+      fate.state,
+      row.attempts,
+      row.firstAttemptAt ?? null,
+      row.lastAttemptAt ?? null,
+      fate.dueAt ?? null,
+      fate.reason ?? null,
+      fate.detail ?? null,
+      fate.diedAt ?? null,
       identity?.id ?? null,
       identity?.source ?? null,
       identity?.type ?? null,
+      appended.attemptCount,
+      appended.lastN,
+      appended.lastAttempt,
+      isLarge ? null : record,
     );
-    this.#insertEvent.run(lastInsertRowid, new Uint8Array(events, event.start, event.end - event.start));
-    return Number(lastInsertRowid);
+    const seq = Number(lastInsertRowid);
+    if (isLarge) this.#insertLarge.run(seq, record);
+    this.#log.keep(seq, appended);
   }
 
   delete(seq: number): void {
-    for (const statement of this.#deletes) statement.run(seq);
-  }
-}
-
-/** Appends to histories. A history that is full loses its second oldest attempt; the first one stays. */
-export class AttemptLog {
-  readonly #newest: Statement<{ n: number; number: number; started_at: number }>;
-  readonly #append: Statement<never>;
-  readonly #trim: Statement<never>;
-
-  constructor(connection: Connection) {
-    this.#newest = connection.prepare(
-      "SELECT n, number, started_at FROM attempt WHERE delivery = ? ORDER BY n DESC LIMIT 1",
-    );
-    this.#append = connection.prepare("INSERT INTO attempt VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)");
-    this.#trim = connection.prepare("DELETE FROM attempt WHERE delivery = ? AND n > 1 AND n <= ?");
-  }
-
-  /** The same attempt again, which a repeated call brings, is in the history already. */
-  append(seq: number, attempt: AttemptRecord | undefined): void {
-    if (attempt === undefined) return;
-    const { number, startedAt, durationMs, outcome, status, error, response } = attempt;
-    const newest = this.#newest.get(seq);
-    if (newest?.number === number && newest.started_at === startedAt) return;
-    const n = (newest?.n ?? 0) + 1;
-    this.#append.run(seq, n, number, startedAt, durationMs, outcome, status ?? null, error ?? null, response ?? null);
-    if (n > ATTEMPT_HISTORY_MAX) this.#trim.run(seq, n - ATTEMPT_HISTORY_MAX + 1);
+    this.#log.delete(seq);
+    this.#deleteLarge.run(seq);
+    this.#delete.run(seq);
   }
 }

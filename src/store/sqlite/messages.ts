@@ -1,5 +1,5 @@
 /** What crosses between the store and its operations in the threads of the database. */
-import type { AttemptRecord, DeadLetterReason, DeliveryFilter, DeliveryState } from "../port.ts";
+import type { DeadLetterReason, DeliveryFilter, DeliveryState } from "../port.ts";
 
 /** An event in the buffer of its payload. Without an identity it is a malformed message. */
 export interface PackedEvent {
@@ -8,15 +8,26 @@ export interface PackedEvent {
   readonly identity: { readonly id: string; readonly source: string; readonly type: string } | undefined;
 }
 
+/** The JSON of an `AttemptRecord`. */
+export interface PackedAttempt {
+  readonly json: string;
+  readonly interrupted: boolean;
+}
+
 export interface ParkedRow extends DeliveryState {
   readonly event: PackedEvent;
-  readonly attempt: AttemptRecord | undefined;
+  readonly attempt: PackedAttempt | undefined;
+  readonly dueAt: number;
+}
+
+export interface RescheduledRow extends DeliveryState {
+  readonly attempt: PackedAttempt;
   readonly dueAt: number;
 }
 
 export interface DeadRow extends DeliveryState {
   readonly event: PackedEvent | undefined;
-  readonly attempt: AttemptRecord | undefined;
+  readonly attempt: PackedAttempt | undefined;
   readonly reason: DeadLetterReason;
   readonly detail: string;
   readonly diedAt: number;
@@ -44,19 +55,9 @@ export interface SelectedRow {
   readonly diedAt: number | null;
   readonly forwardedAt: number | null;
   readonly malformed: 0 | 1;
-  readonly lastStatus: number | null;
-  readonly lastError: string | null;
-  readonly lastResponse: string | null;
-}
-
-export interface SelectedAttempt {
-  readonly number: number;
-  readonly startedAt: number;
-  readonly durationMs: number;
-  readonly outcome: AttemptRecord["outcome"];
-  readonly status: number | null;
-  readonly error: string | null;
-  readonly response: string | null;
+  readonly lastN: number | null;
+  /** JSON of an `AttemptRecord`. */
+  readonly lastAttempt: string | null;
 }
 
 /** Rows with their events side by side in `events`; `ends[i]` is where the i-th one ends. */
@@ -69,8 +70,8 @@ export interface RowsAnswer {
 }
 
 export interface RowsWithHistoryAnswer extends RowsAnswer {
-  /** By the index of the row. */
-  readonly histories: readonly (readonly SelectedAttempt[])[];
+  /** By the index of the row: JSON of `AttemptRecord`s. */
+  readonly histories: readonly (readonly string[])[];
 }
 
 export interface LeasePayload {
@@ -114,8 +115,8 @@ export interface DeadIdsPayload {
 export interface CountsAnswer {
   readonly parked: number;
   readonly deadLetters: number;
-  readonly retryDueAt: number | null;
-  readonly forwardDueAt: number | null;
+  readonly retryDueAt: number | undefined;
+  readonly forwardDueAt: number | undefined;
 }
 
 export interface ForwardedPayload {

@@ -3,7 +3,7 @@ import { PAGE_ROWS_MAX } from "../../limits.ts";
 import type { Connection, Operation, Statement } from "../../sqlite/module.ts";
 import type { ResourceKind, ResourceRecord } from "../port.ts";
 import type { CountsAnswer, DeadPayload, ListPayload } from "./messages.ts";
-import { Histories, RowPage, type RowWithRecord, SELECT_ROWS } from "./row-page.ts";
+import { RowReader } from "./row-reader.ts";
 import { conditionOf } from "./selection.ts";
 
 export function prepareReads(connection: Connection): Record<string, Operation> {
@@ -32,48 +32,70 @@ function readExisting(connection: Connection): Operation {
 }
 
 function readCounts(connection: Connection): Operation {
-  const select = connection.prepare<CountsAnswer>(`
-    SELECT
-      (SELECT count(*) FROM delivery WHERE subscription = s.name AND state = 'parked') AS parked,
-      (SELECT count(*) FROM delivery WHERE subscription = s.name AND state = 'dead') AS deadLetters,
-      (SELECT min(due_at) FROM delivery WHERE subscription = s.name AND state = 'parked') AS retryDueAt,
-      (SELECT min(due_at) FROM delivery WHERE subscription = s.name AND state = 'dead') AS forwardDueAt
-    FROM (SELECT ? AS name) s`);
-  return (subscription: string) => ({ result: select.get(subscription) });
+  const parked = connection.prepare<{ count: number; dueAt: number | null }>(
+    "SELECT count(*) AS count, min(due_at) AS dueAt FROM delivery WHERE subscription = ? AND state = 'parked'",
+  );
+  const dead = connection.prepare<{ count: number }>(
+    "SELECT count(*) AS count FROM delivery WHERE subscription = ? AND state = 'dead'",
+  );
+  const forwarding = connection.prepare<{ dueAt: number | null }>(
+    "SELECT min(due_at) AS dueAt FROM delivery WHERE subscription = ? AND state = 'dead' AND due_at IS NOT NULL",
+  );
+  return (subscription: string) => {
+    const retries = parked.get(subscription);
+    const result: CountsAnswer = {
+      parked: retries?.count ?? 0,
+      deadLetters: dead.get(subscription)?.count ?? 0,
+      retryDueAt: retries?.dueAt ?? undefined,
+      forwardDueAt: forwarding.get(subscription)?.dueAt ?? undefined,
+    };
+    return { result };
+  };
 }
 
+/** Finds the rows first: sorting them with their events would hold all of these in memory. */
 function readList(connection: Connection): Operation {
-  const prepared = new StatementCache<RowWithRecord>(connection);
+  const prepared = new StatementCache<{ seq: number }>(connection);
+  const reader = new RowReader(connection);
   return ({ subscription, state, filter, before, limit }: ListPayload) => {
     const { sql, values } = conditionOf(filter);
-    const select = prepared.get(
-      `${SELECT_ROWS} WHERE d.subscription = ? AND d.state = ? AND d.seq < ?${sql} ORDER BY d.seq DESC`,
-    );
-    const page = new RowPage(limit);
-    const more = page.fill(select.iterate(subscription, state, before, ...values));
-    return moved(page.answer(more));
+    const select = prepared.get(`
+      SELECT seq FROM delivery WHERE subscription = ? AND state = '${state}' AND seq < ?${sql}
+      ORDER BY seq DESC LIMIT ?`);
+    const seqs = select.all(subscription, before, ...values, limit + 1).map(({ seq }) => seq);
+    return moved(reader.read(seqs, limit));
   };
 }
 
 function readOne(connection: Connection): Operation {
-  const select = connection.prepare<RowWithRecord>(`${SELECT_ROWS} WHERE d.subscription = ? AND d.id = ?`);
-  const histories = new Histories(connection);
+  const select = connection.prepare<{ seq: number }>("SELECT seq FROM delivery WHERE id = ? AND subscription = ?");
+  const reader = new RowReader(connection);
   return ({ subscription, id }: { readonly subscription: string; readonly id: string }) => {
-    const page = new RowPage(1);
-    page.fill(select.iterate(subscription, id));
-    return moved(histories.answer(page, false));
+    const seqs = select.all(id, subscription).map(({ seq }) => seq);
+    return moved(reader.readWithHistory(seqs, 1));
   };
 }
 
+/** Dead letters by an index; parked rows, which have none for this, subscription by subscription. */
+const SELECT_BY_IDENTITY = `
+  WITH RECURSIVE parking (subscription) AS (
+    SELECT min(subscription) FROM delivery WHERE state = 'parked'
+    UNION ALL
+    SELECT (SELECT min(subscription) FROM delivery WHERE state = 'parked' AND subscription > parking.subscription)
+    FROM parking WHERE subscription IS NOT NULL
+  )
+  SELECT d.seq FROM parking JOIN delivery d ON d.subscription = parking.subscription
+  WHERE d.state = 'parked' AND d.event_id = ? AND d.event_source = ?
+  UNION ALL
+  SELECT seq FROM delivery WHERE state = 'dead' AND event_id = ? AND event_source = ?
+  ORDER BY 1 DESC LIMIT ${PAGE_ROWS_MAX}`;
+
 function readTrace(connection: Connection): Operation {
-  const select = connection.prepare<RowWithRecord>(
-    `${SELECT_ROWS} WHERE d.event_id = ? AND d.event_source = ? ORDER BY d.seq DESC`,
-  );
-  const histories = new Histories(connection);
+  const select = connection.prepare<{ seq: number }>(SELECT_BY_IDENTITY);
+  const reader = new RowReader(connection);
   return ({ source, id }: { readonly source: string; readonly id: string }) => {
-    const page = new RowPage(PAGE_ROWS_MAX);
-    const more = page.fill(select.iterate(id, source));
-    return moved(histories.answer(page, more));
+    const seqs = select.all(id, source, id, source).map(({ seq }) => seq);
+    return moved(reader.readWithHistory(seqs, PAGE_ROWS_MAX));
   };
 }
 
@@ -82,7 +104,7 @@ function countDead(connection: Connection): Operation {
   return ({ subscription, filter }: Pick<DeadPayload, "subscription" | "filter">) => {
     const { sql, values } = conditionOf(filter);
     const count = prepared.get(
-      `SELECT count(*) AS count FROM delivery d WHERE d.subscription = ? AND d.state = 'dead'${sql}`,
+      `SELECT count(*) AS count FROM delivery WHERE subscription = ? AND state = 'dead'${sql}`,
     );
     return { result: count.get(subscription, ...values)?.count };
   };
@@ -94,14 +116,14 @@ function selectDead(connection: Connection): Operation {
   return ({ subscription, filter, diedBefore, malformed, limit }: DeadPayload) => {
     const { sql, values } = conditionOf(filter);
     const select = prepared.get(`
-      SELECT d.id FROM delivery d
-      WHERE d.subscription = ? AND d.state = 'dead' AND d.died_at < ?${malformed ? "" : NOT_MALFORMED}${sql}
-      ORDER BY d.seq LIMIT ?`);
+      SELECT id FROM delivery
+      WHERE subscription = ? AND state = 'dead' AND died_at < ?${malformed ? "" : NOT_MALFORMED}${sql}
+      ORDER BY seq LIMIT ?`);
     return { result: select.all(subscription, diedBefore, ...values, limit).map(({ id }) => id) };
   };
 }
 
-const NOT_MALFORMED = " AND d.event_id IS NOT NULL";
+const NOT_MALFORMED = " AND event_id IS NOT NULL";
 
 function moved<Answer extends { readonly events: ArrayBuffer }>(answer: Answer) {
   return { result: answer, transfer: [answer.events] };

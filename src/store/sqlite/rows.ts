@@ -1,7 +1,7 @@
 /** Rows as the port shows them, made from what the threads answer. */
 import type { AttemptRecord, DeliveryRow, DeliveryRowWithHistory } from "../port.ts";
 import { readEvent } from "./event-blob.ts";
-import type { RowsAnswer, RowsWithHistoryAnswer, SelectedAttempt, SelectedRow } from "./messages.ts";
+import type { RowsAnswer, RowsWithHistoryAnswer, SelectedRow } from "./messages.ts";
 
 export function rowsOf(answer: RowsAnswer): DeliveryRow[] {
   return answer.rows.map((row, index) => rowOf(row, recordOf(answer, index)));
@@ -19,6 +19,7 @@ function recordOf({ events, ends }: RowsAnswer, index: number): Buffer {
 /** The event is decoded when it is first looked at: lists and leases often need less. */
 function rowOf(row: SelectedRow, record: Buffer): DeliveryRow {
   let event: DeliveryRow["event"] | undefined;
+  const last = row.lastAttempt === null ? undefined : attemptOf(row.lastAttempt);
   return {
     id: row.id,
     subscription: row.subscription,
@@ -32,9 +33,9 @@ function rowOf(row: SelectedRow, record: Buffer): DeliveryRow {
     detail: row.detail ?? undefined,
     diedAt: row.diedAt ?? undefined,
     forwardedAt: row.forwardedAt ?? undefined,
-    lastStatus: row.lastStatus ?? undefined,
-    lastError: row.lastError ?? undefined,
-    lastResponse: row.lastResponse ?? undefined,
+    lastStatus: last?.status,
+    lastError: last?.error,
+    lastResponse: last?.response,
     get event() {
       event ??= readEvent(record, row.malformed === 1);
       return event;
@@ -42,11 +43,7 @@ function rowOf(row: SelectedRow, record: Buffer): DeliveryRow {
   };
 }
 
-function attemptOf(attempt: SelectedAttempt): AttemptRecord {
-  return {
-    ...attempt,
-    status: attempt.status ?? undefined,
-    error: attempt.error ?? undefined,
-    response: attempt.response ?? undefined,
-  };
+function attemptOf(json: string): AttemptRecord {
+  const { number, startedAt, durationMs, outcome, status, error, response } = JSON.parse(json) as AttemptRecord;
+  return { number, startedAt, durationMs, outcome, status, error, response };
 }

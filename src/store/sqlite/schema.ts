@@ -1,10 +1,12 @@
 /**
- * The tables of the store.
+ * The tables of the store. What is parked lives for a second and dies again, and each page that a commit touches costs
+ * its bytes, twice. So a delivery is one row, whose event and newest attempt are part of it, and a parked row stands in
+ * two indexes only. What would make rewriting it dear stands apart: a large event, and older attempts.
  *
- * `delivery` is what changes with every attempt, kept small: its event stands apart in `delivery_event`, written once.
  * `seq` grows with the time of the first row, which is what lists page by. `due_at` is the next attempt of a parked
- * delivery, or the next try to forward a dead letter; one index serves both lanes. A malformed message has no event
- * identity, so `event_id` is null for it alone.
+ * delivery, or the next try to forward a dead letter. A malformed message has no event identity, so `event_id` is null
+ * for it alone. Attempts are JSON of `AttemptRecord`, numbered by `n` over the whole life of the delivery;
+ * `last_attempt` is the newest one that was not cut off, and has number `last_n`.
  */
 export const migrations = [
   `
@@ -32,27 +34,26 @@ export const migrations = [
     forwarded_at INTEGER,
     event_id TEXT,
     event_source TEXT,
-    event_type TEXT
+    event_type TEXT,
+    attempt_count INTEGER NOT NULL,
+    last_n INTEGER,
+    last_attempt TEXT,
+    record BLOB
   );
-  CREATE INDEX delivery_due ON delivery (subscription, state, due_at);
-  CREATE INDEX delivery_listed ON delivery (subscription, state, seq);
-  CREATE INDEX delivery_event_identity ON delivery (event_id, event_source) WHERE event_id IS NOT NULL;
+  CREATE INDEX delivery_parked ON delivery (subscription, due_at) WHERE state = 'parked';
+  CREATE INDEX delivery_dead ON delivery (subscription) WHERE state = 'dead';
+  CREATE INDEX delivery_forwarding ON delivery (subscription, due_at) WHERE state = 'dead' AND due_at IS NOT NULL;
+  CREATE INDEX delivery_dead_event ON delivery (event_id, event_source) WHERE state = 'dead';
 
-  CREATE TABLE delivery_event (
+  CREATE TABLE large_event (
     delivery INTEGER PRIMARY KEY,
     record BLOB NOT NULL
   );
 
-  CREATE TABLE attempt (
+  CREATE TABLE older_attempt (
     delivery INTEGER NOT NULL,
     n INTEGER NOT NULL,
-    number INTEGER NOT NULL,
-    started_at INTEGER NOT NULL,
-    duration_ms REAL NOT NULL,
-    outcome TEXT NOT NULL,
-    status INTEGER,
-    error TEXT,
-    response TEXT,
+    attempt TEXT NOT NULL,
     PRIMARY KEY (delivery, n)
   ) WITHOUT ROWID;
   `,

@@ -3,18 +3,18 @@ import type { Value } from "../../sqlite/module.ts";
 import type { DeliveryFilter } from "../port.ts";
 
 export interface Condition {
-  /** Empty, or ` AND …` for a WHERE clause on `d`; one text for each set of members, so that statements can be kept. */
+  /** Empty, or ` AND …` for a WHERE clause; one text for each set of members, so that statements can be kept. */
   readonly sql: string;
   readonly values: readonly Value[];
 }
 
 const CONDITIONS: Readonly<Record<keyof DeliveryFilter, string>> = {
-  reason: "d.reason = ?",
-  type: "d.event_type = ?",
-  source: "d.event_source = ?",
-  eventId: "d.event_id = ?",
-  since: "d.died_at >= ?",
-  until: "d.died_at < ?",
+  reason: "reason = ?",
+  type: "event_type = ?",
+  source: "event_source = ?",
+  eventId: "event_id = ?",
+  since: "died_at >= ?",
+  until: "died_at < ?",
 };
 
 export function conditionOf(filter: DeliveryFilter): Condition {

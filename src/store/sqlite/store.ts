@@ -7,6 +7,7 @@ import { PAGE_ROWS_MAX } from "../../limits.ts";
 import type { Database, Sealed } from "../../sqlite/database.ts";
 import { sibling } from "../../sqlite/sibling.ts";
 import type {
+  AttemptRecord,
   DeadLetter,
   DeadSelection,
   DeliveryFilter,
@@ -32,7 +33,9 @@ import type {
   LeaseAnswer,
   LeasePayload,
   ListPayload,
+  PackedAttempt,
   ParkedRow,
+  RescheduledRow,
   RowsAnswer,
   RowsPayload,
   RowsWithHistoryAnswer,
@@ -77,7 +80,8 @@ class SqliteStore implements Store {
   }
 
   async reschedule(rows: readonly Reschedule[]): Promise<void> {
-    await this.#write("store.reschedule", rows);
+    const payload = rows.map((row): RescheduledRow => ({ ...row, attempt: packAttempt(row.attempt) }));
+    await this.#write("store.reschedule", payload);
     for (const { id, dueAt } of rows) this.#leases.end("retry", id, dueAt);
   }
 
@@ -118,13 +122,8 @@ class SqliteStore implements Store {
     return new Set(await this.#database.read<string[]>("store.existing", ids));
   }
 
-  async counts(subscription: string): ReturnType<Store["counts"]> {
-    const counts = await this.#database.read<CountsAnswer>("store.counts", subscription);
-    return {
-      ...counts,
-      retryDueAt: counts.retryDueAt ?? undefined,
-      forwardDueAt: counts.forwardDueAt ?? undefined,
-    };
+  counts(subscription: string): ReturnType<Store["counts"]> {
+    return this.#database.read<CountsAnswer>("store.counts", subscription);
   }
 
   async list(
@@ -200,14 +199,22 @@ class SqliteStore implements Store {
 
 function sealParks(parked: readonly Park[]): Sealed {
   const events = new EventPacker();
-  const rows = parked.map((row): ParkedRow => ({ ...row, event: events.add(row.event) }));
+  const rows = parked.map((row): ParkedRow => {
+    return { ...row, event: events.add(row.event), attempt: row.attempt && packAttempt(row.attempt) };
+  });
   return sealRows(rows, events.pack());
 }
 
 function sealDeadLetters(dead: readonly DeadLetter[]): Sealed {
   const events = new EventPacker();
-  const rows = dead.map((row): DeadRow => ({ ...row, event: row.event && events.add(row.event) }));
+  const rows = dead.map((row): DeadRow => {
+    return { ...row, event: row.event && events.add(row.event), attempt: row.attempt && packAttempt(row.attempt) };
+  });
   return sealRows(rows, events.pack());
+}
+
+function packAttempt(attempt: AttemptRecord): PackedAttempt {
+  return { json: JSON.stringify(attempt), interrupted: attempt.outcome === "interrupted" };
 }
 
 function sealRows<Row>(rows: readonly Row[], events: ArrayBuffer): Sealed {

@@ -1,16 +1,17 @@
 /** The write operations of the store. Rows that are gone are passed over: their subscription or dead letter was deleted. */
 import { STORE_DELETE_CHUNK } from "../../limits.ts";
 import type { Connection, Operation } from "../../sqlite/module.ts";
-import type { Reschedule, ResourceKind, ResourceRecord } from "../port.ts";
-import { AttemptLog, DeliveryRows } from "./delivery-rows.ts";
+import type { ResourceKind, ResourceRecord } from "../port.ts";
+import { AttemptLog } from "./attempt-log.ts";
+import { DeliveryRows, type KnownRow } from "./delivery-rows.ts";
 import { leaseDue } from "./lease-operation.ts";
-import type { DeadIdsPayload, DeadRow, ForwardedPayload, ParkedRow, RowsPayload } from "./messages.ts";
+import type { DeadIdsPayload, DeadRow, ForwardedPayload, ParkedRow, RescheduledRow, RowsPayload } from "./messages.ts";
 
 const DONE = { result: undefined };
 
 export function prepareWrites(connection: Connection): Record<string, Operation> {
-  const rows = new DeliveryRows(connection);
   const log = new AttemptLog(connection);
+  const rows = new DeliveryRows(connection, log);
   return {
     "store.putResource": putResource(connection),
     "store.deleteResource": deleteResource(connection),
@@ -46,38 +47,46 @@ function deleteResource(connection: Connection): Operation {
 
 /** What gave up stays given up: a late repetition of `park` does not bring it back. */
 function park(connection: Connection, rows: DeliveryRows, log: AttemptLog): Operation {
-  const update = prepareScheduling(connection);
+  const update = scheduling(connection, log);
   return ({ rows: parked, events }: RowsPayload<ParkedRow>) => {
     for (const row of parked) {
       const known = rows.find(row.id);
-      if (known?.state === "dead") continue;
-      const seq = known?.seq ?? rows.insert(row, row.event, events);
-      update(seq, row);
-      log.append(seq, row.attempt);
+      if (known === undefined) rows.insert(row, { state: "parked", dueAt: row.dueAt }, events);
+      else if (known.state === "parked") update(known, row);
     }
     return DONE;
   };
 }
 
 function reschedule(connection: Connection, rows: DeliveryRows, log: AttemptLog): Operation {
-  const update = prepareScheduling(connection);
-  return (rescheduled: readonly Reschedule[]) => {
+  const update = scheduling(connection, log);
+  return (rescheduled: readonly RescheduledRow[]) => {
     for (const row of rescheduled) {
       const known = rows.find(row.id);
-      if (known?.state !== "parked") continue;
-      update(known.seq, row);
-      log.append(known.seq, row.attempt);
+      if (known?.state === "parked") update(known, row);
     }
     return DONE;
   };
 }
 
-function prepareScheduling(connection: Connection) {
-  const update = connection.prepare(
-    "UPDATE delivery SET attempts = ?, first_attempt_at = ?, last_attempt_at = ?, due_at = ? WHERE seq = ?",
-  );
-  return (seq: number, row: Omit<Reschedule, "attempt">): void => {
-    update.run(row.attempts, row.firstAttemptAt ?? null, row.lastAttemptAt ?? null, row.dueAt, seq);
+function scheduling(connection: Connection, log: AttemptLog) {
+  const update = connection.prepare(`
+    UPDATE delivery SET attempts = ?, first_attempt_at = ?, last_attempt_at = ?, due_at = ?,
+      attempt_count = ?, last_n = ?, last_attempt = ?
+    WHERE seq = ?`);
+  return (known: KnownRow, row: RescheduledRow | ParkedRow): void => {
+    const appended = log.append(known.seq, known, row.attempt);
+    update.run(
+      row.attempts,
+      row.firstAttemptAt ?? null,
+      row.lastAttemptAt ?? null,
+      row.dueAt,
+      appended.attemptCount,
+      appended.lastN,
+      appended.lastAttempt,
+      known.seq,
+    );
+    log.keep(known.seq, appended);
   };
 }
 
@@ -92,27 +101,40 @@ function complete(rows: DeliveryRows): Operation {
 }
 
 function deadLetter(connection: Connection, rows: DeliveryRows, log: AttemptLog): Operation {
-  const update = connection.prepare(`
-    UPDATE delivery SET state = 'dead', attempts = ?, first_attempt_at = ?, last_attempt_at = ?, due_at = ?,
-      reason = ?, detail = ?, died_at = ?, forwarded_at = NULL
-    WHERE seq = ?`);
+  const update = dying(connection, log);
   return ({ rows: dead, events }: RowsPayload<DeadRow>) => {
     for (const row of dead) {
-      const seq = rows.find(row.id)?.seq ?? (row.event && rows.insert(row, row.event, events));
-      if (seq === undefined) continue;
-      update.run(
-        row.attempts,
-        row.firstAttemptAt ?? null,
-        row.lastAttemptAt ?? null,
-        row.forwardDueAt ?? null,
-        row.reason,
-        row.detail,
-        row.diedAt,
-        seq,
-      );
-      log.append(seq, row.attempt);
+      const { event, reason, detail, diedAt, forwardDueAt: dueAt } = row;
+      const known = rows.find(row.id);
+      if (known !== undefined) update(known, row);
+      else if (event !== undefined)
+        rows.insert({ ...row, event }, { state: "dead", dueAt, reason, detail, diedAt }, events);
     }
     return DONE;
+  };
+}
+
+function dying(connection: Connection, log: AttemptLog) {
+  const update = connection.prepare(`
+    UPDATE delivery SET state = 'dead', attempts = ?, first_attempt_at = ?, last_attempt_at = ?, due_at = ?,
+      reason = ?, detail = ?, died_at = ?, forwarded_at = NULL, attempt_count = ?, last_n = ?, last_attempt = ?
+    WHERE seq = ?`);
+  return (known: KnownRow, row: DeadRow): void => {
+    const appended = log.append(known.seq, known, row.attempt);
+    update.run(
+      row.attempts,
+      row.firstAttemptAt ?? null,
+      row.lastAttemptAt ?? null,
+      row.forwardDueAt ?? null,
+      row.reason,
+      row.detail,
+      row.diedAt,
+      appended.attemptCount,
+      appended.lastN,
+      appended.lastAttempt,
+      known.seq,
+    );
+    log.keep(known.seq, appended);
   };
 }
 
@@ -150,10 +172,14 @@ function discard(connection: Connection, rows: DeliveryRows): Operation {
 
 /** Deletes one chunk; answers whether more may be left. */
 function deleteDeliveries(connection: Connection, rows: DeliveryRows): Operation {
-  const select = connection.prepare<{ seq: number }>("SELECT seq FROM delivery WHERE subscription = ? LIMIT ?");
+  const selects = ["parked", "dead"].map((state) =>
+    connection.prepare<{ seq: number }>(
+      `SELECT seq FROM delivery WHERE subscription = ? AND state = '${state}' LIMIT ${STORE_DELETE_CHUNK}`,
+    ),
+  );
   return (subscription: string) => {
-    const chunk = select.all(subscription, STORE_DELETE_CHUNK);
+    const chunk = selects.flatMap((select) => select.all(subscription));
     for (const { seq } of chunk) rows.delete(seq);
-    return { result: chunk.length === STORE_DELETE_CHUNK };
+    return { result: chunk.length >= STORE_DELETE_CHUNK };
   };
 }

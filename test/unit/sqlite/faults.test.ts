@@ -167,6 +167,15 @@ describe("a data directory", () => {
     await withLedger(directory, (database) => database.check());
   });
 
+  it("in use by another process leaves nothing running in the one that is refused", async () => {
+    await withLedger(directory, async () => {
+      const refused = spawn(process.execPath, [HOLDER, directory], { stdio: ["ignore", "pipe", "inherit"] });
+      const [[line], [code]] = await Promise.all([once(refused.stdout, "data"), once(refused, "exit")]);
+      expect(String(line)).toBe("data-directory-in-use\n");
+      expect(code).toBe(1);
+    });
+  });
+
   it("in use by this process is refused as well", async () => {
     await withLedger(directory, async () => {
       await expect(openLedger(directory)).rejects.toMatchObject({ code: "data-directory-in-use" });
