@@ -105,7 +105,7 @@ export const lifecycleCases: readonly ConformanceCase[] = [
       await waiting;
       await consumer.close(soon());
       await assertRejects(consumer.receive(1, new AbortController().signal), "closed", "receive after close");
-      const openAndClose = async (): Promise<void> => {
+      const useAndClose = async (): Promise<void> => {
         const name = harness.name();
         await harness.transport.createGroup(address, name, { at: "latest" });
         const one = openConsumer(harness, address, name);
@@ -114,7 +114,7 @@ export const lifecycleCases: readonly ConformanceCase[] = [
         await receive(one);
         await Promise.all([one.close(soon()), publisher.close(soon())]);
       };
-      await inTime(Promise.all(Array.from({ length: 10 }, openAndClose)), "ten at once");
+      await inTime(Promise.all(Array.from({ length: 10 }, useAndClose)), "ten at once");
       await closeWhole(harness);
     },
   },
@@ -153,15 +153,9 @@ export const lifecycleCases: readonly ConformanceCase[] = [
     id: "T56",
     title: "after close no timer, socket or thread is left",
     async run(harness) {
+      await openAndClose(harness);
       const before = resources();
-      const { transport, dispose } = await harness.open();
-      const address = harness.name();
-      await transport.provision(address, harness.settings);
-      await transport.createGroup(address, "group", { at: "latest" });
-      const consumer = transport.consumer(address, "group", { matcher: EVERYTHING });
-      await assertFlows(transport, address, consumer);
-      await inTime(transport.close(soon()), "close");
-      await inTime(dispose(), "dispose");
+      for (let more = 0; more < 4; more += 1) await openAndClose(harness); // a leak outgrows what happens to end meanwhile
       await untilNoMoreThan(before);
     },
   },
@@ -213,6 +207,17 @@ function publishUntilRefused(transport: Transport, address: string, confirmed: s
     }
   };
   return { some: inTime(some.promise, "the first confirms"), ended: publish() };
+}
+
+/** A whole life of a transport, with everything of it in use. */
+async function openAndClose(harness: Harness): Promise<void> {
+  const { transport, dispose } = await harness.open();
+  const address = harness.name();
+  await transport.provision(address, harness.settings);
+  await transport.createGroup(address, "group", { at: "latest" });
+  await assertFlows(transport, address, transport.consumer(address, "group", { matcher: EVERYTHING }));
+  await inTime(transport.close(soon()), "close");
+  await inTime(dispose(), "dispose");
 }
 
 async function closeWhole(harness: Harness): Promise<void> {

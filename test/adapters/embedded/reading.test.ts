@@ -200,6 +200,25 @@ describe("reading the embedded log", () => {
     }
   });
 
+  it("finds the first event of any time among blocks of any size", async () => {
+    const address = await log.topic();
+    const times: number[] = [];
+    for (let block = 0; block < 40; block += 1) {
+      clock.advance(1_000);
+      const events = makeEvents(1 + ((block * 7) % 13));
+      const before = clock.now();
+      await store(log.transport, address, events);
+      times.push(...events.map(() => before));
+    }
+    for (let at = 0; at < times.length; at += 1) {
+      const time = new Date(times[at] ?? 0);
+      const [item] = (await log.transport.read(address, { at: "time", time }, 1)).items;
+      expect(item && numberOf(item)).toBe(times.indexOf(times[at] ?? 0) + 1);
+    }
+    const { items } = await log.transport.read(address, { at: "time", time: new Date(clock.now() + 1_000) }, 1);
+    expect(items).toEqual([]);
+  });
+
   it("finds all events of an identity, newest first, and no others", async () => {
     const address = await log.topic();
     const same = { id: "same", source: "/a" };
