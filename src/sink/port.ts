@@ -32,7 +32,7 @@ export type SinkResult =
   /** The attempt was aborted by the signal: no failure of the sink. */
   | { readonly kind: "aborted" };
 
-export type SinkFailure = "connection" | "timeout" | "egress-refused" | "transport" | "response-too-large";
+type SinkFailure = "connection" | "timeout" | "egress-refused" | "transport" | "response-too-large";
 
 export interface Sink {
   /**

@@ -40,6 +40,8 @@ class Sender implements Dispatcher.DispatchHandler {
   }
 
   onRequestStart(): void {}
+  onResponseStart(): void {}
+  onResponseData(): void {}
 
   onResponseEnd(): void {
     this.#answered += 1;

@@ -12,7 +12,7 @@ export interface Measurement {
   readonly details?: Readonly<Record<string, number>>;
 }
 
-export type Unit = "/s" | "ms" | "µs" | "MiB" | "events" | "×";
+type Unit = "/s" | "ms" | "µs" | "MiB" | "events" | "×";
 
 /** The middle one of an odd number of rounds. */
 export function median(values: readonly number[]): number {

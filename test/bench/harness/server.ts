@@ -45,11 +45,11 @@ export class Server implements AsyncDisposable {
   }
 
   pause(id: string): Promise<unknown> {
-    return this.#request("POST", `/subscriptions/${id}/pause`, {});
+    return this.#request("POST", `/subscriptions/${id}/pause`);
   }
 
   resume(id: string): Promise<unknown> {
-    return this.#request("POST", `/subscriptions/${id}/resume`, {});
+    return this.#request("POST", `/subscriptions/${id}/resume`);
   }
 
   ready(): Promise<unknown> {

@@ -2,6 +2,7 @@
 import type { Bench } from "../harness/bench.ts";
 import { atLeast, atMost, type Measurement, median } from "../harness/measurement.ts";
 import { Server } from "../harness/server.ts";
+import { rateOf } from "./delivery.ts";
 
 const REFUSED_SHARE = 0.05;
 /** The rate is taken until most events are there: the last ones only wait for their back-off. */
@@ -49,8 +50,7 @@ async function deliver(bench: Bench, server: Server, topic: string, refuse: numb
   const delivery = { from: "earliest", retry: RETRY };
   await server.subscribe({ id: topic, topic, sink: bench.sinkUrl, delivery });
   const most = await bench.receive(Math.floor(events * MEASURED_SHARE));
-  const rate = most.distinct / ((most.lastAtMicros - most.firstAtMicros) / 1_000_000);
   const all = await bench.receive(events);
   await server.unsubscribe(topic);
-  return { rate, lost: events - all.distinct, duplicates: all.duplicates, refused: all.refused };
+  return { rate: rateOf(most), lost: events - all.distinct, duplicates: all.duplicates, refused: all.refused };
 }
