@@ -233,6 +233,8 @@ export const BLOCK_BUFFERS_MAX = 8;
 export const DEADLINE_CHECK_MS = 50;
 /** Groups whose positions one operation writes, so that a thousand that moved share no commit with a publish. */
 export const PROGRESS_ROWS_MAX = 256;
+/** The same for groups that only passed over events, which cost a twentieth. */
+export const PASSED_GROUPS_MAX = 2_048;
 /** Pause before the embedded log repeats a read, a claim or a flush that failed. */
 export const LOG_RETRY_MS = 250;
 /** How often events are looked at for their age. */

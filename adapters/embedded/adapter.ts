@@ -261,7 +261,7 @@ class EmbeddedTransport implements Transport {
   /** Groups that only passed over events that they do not want. */
   #flushSkipping(): void {
     for (const topic of this.#context.topics.values()) {
-      for (const group of topic.groups.values()) if (group.hasMoved) this.#context.progress.mark(group);
+      for (const group of topic.groups.values()) if (group.hasMoved) this.#context.progress.markPassed(group);
     }
   }
 

@@ -96,6 +96,12 @@ export class Group {
     if (this.open.delete(number)) this.skipped += 1;
   }
 
+  /** For a group with nothing open, `next` is all that passing over events changes. */
+  pass(): number {
+    this.#flushedNext = this.next;
+    return this.#flushedNext;
+  }
+
   progress(): GroupProgress {
     const { id, next, skipped } = this;
     this.#flushedNext = next;

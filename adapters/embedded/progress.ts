@@ -1,22 +1,25 @@
 /**
  * Writes down the positions of groups. A group that moved by a settlement is durable within `POSITION_FLUSH_MS`, with
- * its state of the moment at which its commit is sent; one that moved by skipping alone within `SKIP_FLUSH_MS`. All
+ * its state of the moment at which its commit is sent; one that only passed over events within `SKIP_FLUSH_MS`. All
  * groups of the transport share one operation, and one is under way at most, so a group's rows are written in order.
+ * A thousand groups that passed over the same events are one statement, or they would cost more than the events.
  * A failed operation is repeated until it succeeds or the transport is closed: what is lost by a crash before that is
  * redelivered.
  */
-import { LOG_RETRY_MS, POSITION_FLUSH_MS, PROGRESS_ROWS_MAX } from "../../src/limits.ts";
+import { LOG_RETRY_MS, PASSED_GROUPS_MAX, POSITION_FLUSH_MS, PROGRESS_ROWS_MAX } from "../../src/limits.ts";
 import type { Clock } from "../../src/runtime/clock.ts";
 import { sleep } from "../../src/runtime/clock.ts";
 import type { Logger } from "../../src/runtime/logger.ts";
 import type { Database } from "../../src/sqlite/database.ts";
 import type { Group } from "./group.ts";
+import type { GroupProgress, PassedGroups, Progress as ProgressRows } from "./sql/groups.ts";
 
 export class Progress {
   readonly #database: Database;
   readonly #clock: Clock;
   readonly #logger: Logger;
   readonly #moved = new Set<Group>();
+  readonly #passed = new Set<Group>();
   readonly #stop = new AbortController();
   #flushing: Promise<void> | undefined;
 
@@ -33,8 +36,20 @@ export class Progress {
     this.#flushing ??= this.#flush();
   }
 
+  /** The same for one that only passed over events. */
+  markPassed(group: Group): void {
+    if (group.open.size > 0 || this.#moved.has(group)) {
+      this.mark(group);
+      return;
+    }
+    if (group.isDeleted || this.#stop.signal.aborted) return;
+    this.#passed.add(group);
+    this.#flushing ??= this.#flush();
+  }
+
   forget(group: Group): void {
     this.#moved.delete(group);
+    this.#passed.delete(group);
   }
 
   /** Resolves when everything that is marked now is durable, or when no more is tried. */
@@ -48,7 +63,7 @@ export class Progress {
   }
 
   async #flush(): Promise<void> {
-    while (this.#moved.size > 0 && !this.#stop.signal.aborted) {
+    while (this.#moved.size + this.#passed.size > 0 && !this.#stop.signal.aborted) {
       const groups: Group[] = [];
       try {
         await this.#database.writeLazily("embedded.progress", POSITION_FLUSH_MS, () => ({
@@ -63,12 +78,35 @@ export class Progress {
     this.#flushing = undefined;
   }
 
-  #take(groups: Group[]) {
+  /** What the next operation writes; `taken` are its groups. */
+  #take(taken: Group[]): ProgressRows {
+    const moved: GroupProgress[] = [];
     for (const group of this.#moved) {
-      if (groups.length === PROGRESS_ROWS_MAX) break;
-      groups.push(group);
+      if (moved.length === PROGRESS_ROWS_MAX) break;
       this.#moved.delete(group);
+      taken.push(group);
+      moved.push(group.progress());
     }
-    return groups.map((group) => group.progress());
+    return { moved, passed: this.#takePassed(taken) };
+  }
+
+  #takePassed(taken: Group[]): PassedGroups[] {
+    const idsByNext = new Map<number, number[]>();
+    let count = 0;
+    for (const group of this.#passed) {
+      if (count === PASSED_GROUPS_MAX) break;
+      count += 1;
+      this.#passed.delete(group);
+      if (group.open.size > 0) {
+        this.#moved.add(group); // it was handed something meanwhile, which its row must say
+        continue;
+      }
+      taken.push(group);
+      const next = group.pass();
+      const ids = idsByNext.get(next);
+      if (ids === undefined) idsByNext.set(next, [group.id]);
+      else ids.push(group.id);
+    }
+    return [...idsByNext].map(([next, ids]) => ({ next, groups: JSON.stringify(ids) }));
   }
 }

@@ -29,6 +29,18 @@ export interface GroupProgress {
   readonly inUse: 0 | 1;
 }
 
+/** Groups that only passed over events that they do not want, all up to the same one, and have nothing open. */
+export interface PassedGroups {
+  readonly next: number;
+  /** A JSON array. */
+  readonly groups: string;
+}
+
+export interface Progress {
+  readonly moved: readonly GroupProgress[];
+  readonly passed: readonly PassedGroups[];
+}
+
 interface StoredGroup {
   readonly id: number;
   readonly topic: number;
@@ -52,6 +64,7 @@ export function groupWrites(connection: Connection): Readonly<Record<string, Ope
   const move = connection.prepare(
     "UPDATE embedded_groups SET next = ?, open = ?, skipped = ?, in_use = ? WHERE id = ?",
   );
+  const pass = connection.prepare("UPDATE embedded_groups SET next = ? WHERE id IN (SELECT value FROM json_each(?))");
   const locate = locator(connection);
   return {
     "embedded.create-group": ({ topic, name, start }: CreateGroup) => {
@@ -65,9 +78,10 @@ export function groupWrites(connection: Connection): Readonly<Record<string, Ope
     },
     "embedded.delete-group": (group: number) => ({ result: deleteGroup.run(group).changes }),
     "embedded.claim": (group: number) => ({ result: claim.run(group).changes }),
-    "embedded.progress": (groups: readonly GroupProgress[]) => {
-      for (const { id, next, open, skipped, inUse } of groups) move.run(next, open, skipped, inUse, id);
-      return { result: groups.length };
+    "embedded.progress": ({ moved, passed }: Progress) => {
+      for (const { id, next, open, skipped, inUse } of moved) move.run(next, open, skipped, inUse, id);
+      for (const { next, groups } of passed) pass.run(next, groups);
+      return { result: undefined };
     },
   };
 }
