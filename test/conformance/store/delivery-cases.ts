@@ -211,6 +211,20 @@ const attempts: readonly StoreCase[] = [
     },
   },
   {
+    name: "keeps an attempt that was cut off, once, as the first one too",
+    async run({ store }) {
+      const cutOff = attemptOf(1, { outcome: "interrupted", status: undefined, error: undefined, response: undefined });
+      const park = parkOf(BILLING, { attempts: 0, attempt: cutOff });
+      for (let time = 0; time < 2; time++) {
+        await store.park([park]);
+        assert.deepEqual((await rowOf(store, park)).history, [cutOff]);
+      }
+      const second = rescheduleOf(park, 2, 9_000);
+      await store.reschedule([second]);
+      assert.deepEqual((await rowOf(store, park)).history, [cutOff, second.attempt]);
+    },
+  },
+  {
     name: "keeps the first attempt and the newest ones of a long history",
     async run({ store }) {
       const park = parkOf(BILLING);
@@ -233,6 +247,17 @@ const attempts: readonly StoreCase[] = [
       await store.complete([done.id]);
       assert.equal(await store.get(BILLING, done.id), undefined);
       assert.equal((await rowOf(store, open)).state, "parked");
+    },
+  },
+  {
+    name: "takes a large event again after it was complete",
+    async run({ store }) {
+      const event = eventOf({ data: { kind: "binary", bytes: Buffer.alloc(100_000, 7) } });
+      for (const park of [parkOf(BILLING, { event }), parkOf(BILLING, { event })]) {
+        await store.park([park]);
+        assert.deepEqual((await rowOf(store, park)).event, event);
+        await store.complete([park.id]);
+      }
     },
   },
   {
@@ -326,10 +351,10 @@ const deadLetters: readonly StoreCase[] = [
       await store.park([...parks, other]);
       await store.deadLetter(parks.slice(0, 300).map((park) => deadAfter(park)));
       await store.deleteDeliveries(BILLING);
-      await store.deleteDeliveries(BILLING);
       const { parked, deadLetters } = await store.counts(BILLING);
       assert.deepEqual([parked, deadLetters], [0, 0]);
       assert.notEqual(await store.get(OTHER, other.id), undefined);
+      await store.deleteDeliveries(BILLING);
     },
   },
 ];

@@ -131,6 +131,17 @@ const exclusion: readonly StoreCase[] = [
     },
   },
   {
+    name: "leases what comes after a leased row that was discarded",
+    async run({ store }) {
+      const [first, second] = [deadOf(BILLING, { forwardDueAt: 10 }), deadOf(BILLING, { forwardDueAt: 10 })] as const;
+      await store.deadLetter([first]);
+      await lease(store, 10, 9, "forward");
+      await store.discard(BILLING, { ids: [first.id] }, 1);
+      await store.deadLetter([second]);
+      assert.deepEqual((await lease(store, 10, 9, "forward")).ids, [second.id]);
+    },
+  },
+  {
     name: "forgets its leases with its process",
     async run(subject) {
       const parks = dueAt(10, 10);

@@ -132,9 +132,10 @@ const views: readonly StoreCase[] = [
     async run({ store }) {
       const event = eventOf({ id: "1", source: "/a" });
       const parked = parkOf(BILLING, { event });
+      const parkedToo = parkOf(OTHER, { event });
       const given = deadOf(OTHER, { event });
       const others = [eventOf({ id: "1", source: "/b" }), eventOf({ id: "2", source: "/a" })];
-      await store.park([parked, ...others.map((other) => parkOf(BILLING, { event: other }))]);
+      await store.park([parked, parkedToo, ...others.map((other) => parkOf(BILLING, { event: other }))]);
       await store.deadLetter([given, deadOf(BILLING, { event: malformed })]);
       const rows = await store.trace("/a", "1");
       const seen = rows.map(({ id, state, history }) => [id, state, history.length]).sort();
@@ -142,6 +143,7 @@ const views: readonly StoreCase[] = [
         seen,
         [
           [parked.id, "parked", 1],
+          [parkedToo.id, "parked", 1],
           [given.id, "dead", 1],
         ].sort(),
       );
