@@ -25,8 +25,8 @@ export interface ExchangeQueue {
 }
 
 export class Exchange implements Dispatcher.DispatchHandler {
-  readonly dispatchOptions: Dispatcher.DispatchOptions;
   readonly signal: AbortSignal;
+  readonly #options: Dispatcher.DispatchOptions;
   readonly #queue: ExchangeQueue;
   readonly #onSettled: (exchange: Exchange, result: EgressResult) => void;
   readonly #timeoutMs: number;
@@ -47,7 +47,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
     onSettled: (exchange: Exchange, result: EgressResult) => void,
   ) {
     const { method, headers, body = null, timeoutMs } = request;
-    this.dispatchOptions = { path, method, headers, body };
+    this.#options = { path, method, headers, body };
     this.signal = signal;
     this.#queue = queue;
     this.#onSettled = onSettled;
@@ -57,7 +57,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
 
   dispatchTo(dispatcher: Dispatcher): void {
     this.#dispatched = true;
-    dispatcher.dispatch(this.dispatchOptions, this);
+    dispatcher.dispatch(this.#options, this);
   }
 
   abort(): void {

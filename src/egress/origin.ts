@@ -19,6 +19,7 @@ export class Origin implements ExchangeQueue {
     this.#pool = new Pool(url, {
       connect,
       connections: SINK_CONNECTIONS_MAX,
+      allowH2: false, // no faster here, and undici would hold requests back until it knew the protocol
       pipelining: 1, // a POST may not be repeated because another one on its connection failed
       headersTimeout: 0, // each exchange has its own deadline over everything
       bodyTimeout: 0,

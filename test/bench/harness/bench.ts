@@ -64,8 +64,8 @@ export class Bench implements AsyncDisposable {
 
   static async open(sizes: Sizes): Promise<Bench> {
     const bench = new Bench(sizes);
-    bench.#sinkPort = await bench.#sink.call("listen", undefined as never);
-    bench.#bareTarget = { port: await bench.#bareServer.call("listen", undefined as never), path: "/" };
+    bench.#sinkPort = await bench.#sink.call("listen");
+    bench.#bareTarget = { port: await bench.#bareServer.call("listen"), path: "/" };
     return bench;
   }
 

@@ -47,7 +47,7 @@ export class Part<C extends Commands> implements AsyncDisposable {
     });
   }
 
-  call<K extends keyof C & string>(command: K, argument: Parameters<C[K]>[0]): Promise<Awaited<ReturnType<C[K]>>> {
+  call<K extends keyof C & string>(command: K, ...[argument]: Parameters<C[K]>): Promise<Awaited<ReturnType<C[K]>>> {
     const id = ++this.#calls;
     const pending = Promise.withResolvers<unknown>();
     this.#pending.set(id, pending);
