@@ -208,7 +208,7 @@ class EmbeddedTransport implements Transport {
     for (const stop of this.#stopTimers) stop();
     const drained = [...consumers].map((consumer) => consumer.close(deadline));
     await beforeDeadline(
-      Promise.all([...drained, commitQueue.drained(), progress.flushed(), this.#retention.close()]),
+      Promise.all([...drained, commitQueue.drained(), progress.drained(), this.#retention.close()]),
       deadline,
       clock,
     );

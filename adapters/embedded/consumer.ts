@@ -66,6 +66,8 @@ export class EmbeddedConsumer implements Consumer, OpenConsumer {
   }
 
   wake(): void {
+    const session = this.#session;
+    if (session !== undefined && (session.topic.isDeleted || session.group.isDeleted)) this.#endSession();
     this.#wake?.();
   }
 
@@ -75,20 +77,19 @@ export class EmbeddedConsumer implements Consumer, OpenConsumer {
   }
 
   async #close(deadline: number): Promise<void> {
+    const { consumers, progress, clock } = this.#context;
+    const group = this.#session?.group;
     this.#isClosed = true;
-    this.#context.consumers.delete(this);
+    consumers.delete(this);
     this.#endSession();
     this.wake();
-    await beforeDeadline(this.#context.progress.flushed(), deadline, this.#context.clock);
+    if (group !== undefined) await beforeDeadline(progress.flushed(group), deadline, clock);
   }
 
   /** The session with the group as it is now; throws `closed`, `not_found` or `fenced`. */
   #openSession(): Session {
-    if (this.#isClosed) throw closedError();
-    if (this.#session !== undefined) {
-      if (!this.#session.topic.isDeleted && !this.#session.group.isDeleted) return this.#session;
-      this.#endSession();
-    }
+    if (this.#isClosed || this.#context.closed.aborted) throw closedError();
+    if (this.#session !== undefined) return this.#session;
     const { address, group: name, matcher } = this.#target;
     const topic = this.#context.topics.get(address);
     if (topic === undefined) throw topicNotFound(address);

@@ -21,7 +21,10 @@ export class Progress {
   readonly #moved = new Set<Group>();
   readonly #passed = new Set<Group>();
   readonly #stop = new AbortController();
+  /** The groups of the operation that was sent. */
+  readonly #underWay = new Set<Group>();
   #flushing: Promise<void> | undefined;
+  #round: Promise<void> | undefined;
 
   constructor(database: Database, clock: Clock, logger: Logger) {
     this.#database = database;
@@ -52,8 +55,13 @@ export class Progress {
     this.#passed.delete(group);
   }
 
-  /** Resolves when everything that is marked now is durable, or when no more is tried. */
-  async flushed(): Promise<void> {
+  /** Resolves when the position that the group has now is durable, or when no more is tried. */
+  async flushed(group: Group): Promise<void> {
+    while (this.#isOwed(group) && !this.#stop.signal.aborted) await this.#round;
+  }
+
+  /** Resolves when nothing is left to write down; endless while groups move. */
+  async drained(): Promise<void> {
     while (this.#flushing !== undefined) await this.#flushing;
   }
 
@@ -62,35 +70,42 @@ export class Progress {
     this.#stop.abort();
   }
 
+  #isOwed(group: Group): boolean {
+    return this.#moved.has(group) || this.#passed.has(group) || this.#underWay.has(group);
+  }
+
   async #flush(): Promise<void> {
     while (this.#moved.size + this.#passed.size > 0 && !this.#stop.signal.aborted) {
-      const groups: Group[] = [];
-      try {
-        await this.#database.writeLazily("embedded.progress", POSITION_FLUSH_MS, () => ({
-          payload: this.#take(groups),
-        }));
-      } catch (error) {
-        this.#logger.warn({ err: error }, "positions could not be written down; it is tried again");
-        for (const group of groups) if (!group.isDeleted) this.#moved.add(group);
-        await sleep(this.#clock, LOG_RETRY_MS, this.#stop.signal);
-      }
+      this.#round = this.#writeOnce();
+      await this.#round;
     }
     this.#flushing = undefined;
   }
 
-  /** What the next operation writes; `taken` are its groups. */
-  #take(taken: Group[]): ProgressRows {
+  async #writeOnce(): Promise<void> {
+    try {
+      await this.#database.writeLazily("embedded.progress", POSITION_FLUSH_MS, () => ({ payload: this.#take() }));
+    } catch (error) {
+      this.#logger.warn({ err: error }, "positions could not be written down; it is tried again");
+      for (const group of this.#underWay) if (!group.isDeleted) this.#moved.add(group);
+      await sleep(this.#clock, LOG_RETRY_MS, this.#stop.signal);
+    } finally {
+      this.#underWay.clear();
+    }
+  }
+
+  #take(): ProgressRows {
     const moved: GroupProgress[] = [];
     for (const group of this.#moved) {
       if (moved.length === PROGRESS_ROWS_MAX) break;
       this.#moved.delete(group);
-      taken.push(group);
+      this.#underWay.add(group);
       moved.push(group.progress());
     }
-    return { moved, passed: this.#takePassed(taken) };
+    return { moved, passed: this.#takePassed() };
   }
 
-  #takePassed(taken: Group[]): PassedGroups[] {
+  #takePassed(): PassedGroups[] {
     const idsByNext = new Map<number, number[]>();
     let count = 0;
     for (const group of this.#passed) {
@@ -101,7 +116,7 @@ export class Progress {
         this.#moved.add(group); // it was handed something meanwhile, which its row must say
         continue;
       }
-      taken.push(group);
+      this.#underWay.add(group);
       const next = group.pass();
       const ids = idsByNext.get(next);
       if (ids === undefined) idsByNext.set(next, [group.id]);

@@ -5,6 +5,7 @@ import type { ConformanceCase, Harness } from "./case.ts";
 import { assertSameIds, idsOf, makeEvent, makeEvents } from "./events.ts";
 import {
   assertFlows,
+  assertRefused,
   assertRejects,
   EVERYTHING,
   inTime,
@@ -223,10 +224,14 @@ async function openAndClose(harness: Harness): Promise<void> {
 async function closeWhole(harness: Harness): Promise<void> {
   const { transport, dispose } = await harness.open();
   const publisher = transport.publisher(harness.name());
+  const consumer = transport.consumer(harness.name(), harness.name(), { matcher: EVERYTHING });
   await inTime(Promise.all([transport.close(soon()), transport.close(soon())]), "closing a transport twice");
   await assertRejects(transport.check(), "closed", "check after close");
+  await assertRejects(consumer.receive(1, new AbortController().signal), "closed", "receive after close");
+  const late = transport.consumer(harness.name(), harness.name(), { matcher: EVERYTHING });
+  await assertRejects(late.receive(1, new AbortController().signal), "closed", "a consumer opened after close");
   const [result] = await publisher.publish([makeEvent()], soon());
-  assert.ok(result !== undefined && !result.ok && result.error.code === "closed");
+  assertRefused(result, "closed");
   await dispose();
 }
 

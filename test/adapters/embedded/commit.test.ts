@@ -134,6 +134,23 @@ describe("a commit of the embedded log", () => {
     await expectNothing(log.transport.consumer(address, "g", { matcher: EVERYTHING }));
   });
 
+  it("of other groups' positions is not what closing a consumer waits for", async () => {
+    const address = await log.topic();
+    const busy = await log.consumer(address);
+    const closing = await log.consumer(address);
+    let isClosed = false;
+    const publishing = (async () => {
+      while (!isClosed) await store(log.transport, address, makeEvents(20));
+    })();
+    const receiving = (async () => {
+      while (!isClosed) await receiveAndAck(busy, 20);
+    })();
+    await receiveAndAck(closing, 100);
+    await inTime(closing.close(soon()), "close", 5_000);
+    isClosed = true;
+    await Promise.all([publishing, receiving]);
+  });
+
   it("of a claim that fails is repeated before anything is handed out", async () => {
     const address = await log.topic();
     faults.fail("embedded.claim", "refuse", "refuse");
