@@ -244,9 +244,11 @@ export class SubscriptionRunner {
     for (const row of rows) if (!isMalformed(row.event)) this.#start(retryAttempt(row, row.event, now));
   }
 
-  /** Whether `receive` has to wait for rows to go, or for outcomes to be written. */
+  /** Whether `receive` has to wait for rows to go, or for outcomes to be written. What is being written counts. */
   get #isHeldBack(): boolean {
-    return this.#boundReached() !== undefined || this.#settling >= this.#window.max;
+    const { maxParked, maxDeadLetters } = this.#options.subscription.policy;
+    const room = Math.min(maxParked - this.#parked, maxDeadLetters - this.#deadLetters, this.#window.max);
+    return this.#settling >= room;
   }
 
   #boundReached(): string | undefined {
