@@ -87,6 +87,18 @@ export class TestReceiver implements AsyncDisposable {
     }, withinMs);
   }
 
+  /** Refuses connections from now on. */
+  async goDown(): Promise<void> {
+    this.#server.close();
+    this.#server.closeAllConnections();
+    await once(this.#server, "close");
+  }
+
+  /** Takes connections again, on the same port. */
+  async goUp(): Promise<void> {
+    await this.listen(this.#port);
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.#untrack();
     this.#server.close();
