@@ -6,12 +6,15 @@ const [module = "", location = "", subscription = "", rows = ""] = process.argv.
 const { openStore } = (await import(module)) as Pick<StoreKind, "openStore">;
 const { store } = await openStore(location);
 
-async function parkForever(): Promise<never> {
-  for (;;) {
+/** More than anybody waits for; a bound for when nobody kills this process. */
+const CALLS = 100_000;
+
+async function parkAgainAndAgain(): Promise<void> {
+  for (let call = 0; call < CALLS; call++) {
     const parks = times(Number(rows), () => parkOf(subscription));
     await store.park(parks);
     process.stdout.write(`${parks.map(({ id }) => id).join(" ")}\n`);
   }
 }
 
-await Promise.all(times(8, parkForever));
+await Promise.all(times(8, parkAgainAndAgain));
