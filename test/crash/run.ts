@@ -160,7 +160,7 @@ class CrashRun {
   }
 
   async close(): Promise<void> {
-    await this.#supervisor.stop("SIGKILL");
+    await this.#supervisor.close();
     await this.#sinks.receiver[Symbol.asyncDispose]();
   }
 

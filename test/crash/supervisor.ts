@@ -45,6 +45,11 @@ export class Supervisor {
     if (signal === "SIGTERM" && exit.code !== 0) throw new Error(`ended with ${JSON.stringify(exit)}`);
   }
 
+  /** Leaves nothing running. */
+  async close(): Promise<void> {
+    if (this.#isUp) await this.stop("SIGKILL");
+  }
+
   /** The running process; waits for one. */
   get current(): Promise<Pulsebus> {
     return this.#next.promise;
