@@ -13,7 +13,10 @@ import { EmbeddedLog, EVERYTHING, SETTINGS } from "./log.ts";
 const [directory = "", ledgerPath = "", round = ""] = process.argv.slice(2);
 const PUBLISHERS = 8;
 const IN_FLIGHT = 32;
+/** One that nobody kills would write until the disk is full. */
+const LIFETIME_MS = 60_000;
 
+setTimeout(() => process.exit(1), LIFETIME_MS);
 const ledger = openSync(ledgerPath, "a");
 const write = (line: string): number => writeSync(ledger, `${line}\n`);
 
