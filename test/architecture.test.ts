@@ -117,6 +117,16 @@ const PLANTS: readonly Plant[] = [
     broken: ["src/cli/trace.ts:2"],
   },
   {
+    rule: "a command loads only what it needs",
+    texts: {
+      "src/main.ts": `import { runProgram } from "./cli/program.ts";`,
+      "src/cli/program.ts": `import { Command } from "commander";\nimport { check } from "./check.ts";\nconst serve = () => import("./serve.ts");`,
+      "src/cli/check.ts": `import type { Document } from "yaml";\nimport { Ajv } from "ajv/dist/2020.js";`,
+      "src/cli/serve.ts": `import express from "express";`,
+    },
+    broken: ["src/cli/check.ts:2"],
+  },
+  {
     rule: "each npm package has one owner folder",
     texts: {
       "src/http/api.ts": `import express from "express";\nimport { request } from "undici";`,

@@ -77,7 +77,7 @@ describe("the README", () => {
     );
     expect(new Set(scripts).size).toBeGreaterThan(3);
     for (const name of scripts) expect(manifest.scripts).toHaveProperty(name);
-    const commands = [...readme.matchAll(/bin\/pulsebus\.js ((?:[a-z-]+ ?){1,2})/g)].map(([, words = ""]) =>
+    const commands = [...readme.matchAll(/bin\/pulsebus\.js ([a-z][a-z-]*(?: [a-z][a-z-]*)?)/g)].map(([, words = ""]) =>
       words.trim(),
     );
     for (const words of new Set(commands)) {

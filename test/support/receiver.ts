@@ -17,9 +17,7 @@ export interface ReceivedRequest {
 }
 
 /** A status, or a status with more. */
-export type Answer =
-  | number
-  | { readonly status: number; readonly headers?: Record<string, string>; readonly body?: string };
+type Answer = number | { readonly status: number; readonly headers?: Record<string, string>; readonly body?: string };
 
 export type Handler = (request: ReceivedRequest) => Answer | Promise<Answer>;
 

@@ -5,7 +5,7 @@
 import { builtinModules } from "node:module";
 import type { Import, SourceFile } from "./source.ts";
 
-export interface Violation {
+interface Violation {
   readonly path: string;
   readonly line: number;
   /** What is wrong and what to do instead. */
@@ -105,6 +105,7 @@ export const RULES: readonly Rule[] = [
   },
   { name: "only the embedded log and the SQLite store use the database", check: eachImport(databaseUser) },
   { name: "commands other than serve know nothing of the parts that run", check: eachImport(commandImport) },
+  { name: "a command loads only what it needs", check: eagerPackages },
   { name: "each npm package has one owner folder", check: eachImport(packageOwner) },
   { name: "node's modules are named with node:", check: eachImport(nodePrefix) },
   { name: "imports form no cycle", check: importCycles },
@@ -179,6 +180,24 @@ function commandImport(file: SourceFile, { target, kind }: Import): string | und
   if (!isCommand || kind === "type" || !target.startsWith("src/") || isIn(target, COMMAND_DEPENDENCIES))
     return undefined;
   return `imports ${target}: ask the running server over HTTP (src/cli/client.ts)`;
+}
+
+/** What is imported statically from the entry point on is loaded by every command: the parser of its arguments. */
+const EAGER_PACKAGES = new Set(["commander"]);
+
+function eagerPackages(files: Files): readonly Violation[] {
+  const violations: Violation[] = [];
+  const isLoaded = new Set([COMPOSITION_ROOT]);
+  for (const path of isLoaded) {
+    for (const { target, kind, line } of files.get(path)?.imports ?? []) {
+      if (kind !== "value" || isBuiltin(target)) continue;
+      if (isOwnFile(target)) isLoaded.add(target);
+      else if (!EAGER_PACKAGES.has(packageName(target))) {
+        violations.push({ path, line, message: `loads ${target} for every command: import it where it is used` });
+      }
+    }
+  }
+  return violations;
 }
 
 function packageOwner(file: SourceFile, { target, kind }: Import): string | undefined {

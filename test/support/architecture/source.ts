@@ -14,7 +14,7 @@ export interface Import {
   readonly line: number;
 }
 
-export interface Use {
+interface Use {
   /** `Date.now`, `Math.random`, `process`, `new Date()`. */
   readonly name: string;
   readonly line: number;
