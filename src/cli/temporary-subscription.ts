@@ -1,6 +1,6 @@
 /**
- * A subscription that lasts as long as the command: it is made with an expiry of `LISTEN_LEASE_MS`, renewed at a third
- * of that while the command runs, and deleted at its end. One that is gone when it is to be renewed (the server was away
+ * A subscription that lasts as long as the command: it is made with an expiry, renewed at a third of that time while
+ * the command runs, and deleted at its end. One that is gone when it is to be renewed (the server was away
  * for longer than the lease) is made again, which is said, since events may have been missed.
  */
 import { randomUUID } from "node:crypto";
@@ -14,17 +14,24 @@ export class TemporarySubscription {
   readonly #client: Client;
   readonly #input: Omit<SubscriptionInput, "id" | "expires">;
   readonly #note: (text: string) => void;
+  readonly #leaseMs: number;
   #renewal: NodeJS.Timeout | undefined;
 
-  constructor(client: Client, input: Omit<SubscriptionInput, "id" | "expires">, note: (text: string) => void) {
+  constructor(
+    client: Client,
+    input: Omit<SubscriptionInput, "id" | "expires">,
+    note: (text: string) => void,
+    leaseMs = LISTEN_LEASE_MS,
+  ) {
     this.#client = client;
     this.#input = input;
     this.#note = note;
+    this.#leaseMs = leaseMs;
   }
 
   async open(): Promise<void> {
     await this.#client.send("POST", "/subscriptions", this.#document());
-    this.#renewal = setInterval(() => void this.#renew(), LISTEN_LEASE_MS / 3);
+    this.#renewal = setInterval(() => void this.#renew(), this.#leaseMs / 3);
   }
 
   async close(): Promise<void> {
@@ -51,7 +58,7 @@ export class TemporarySubscription {
   }
 
   #document(): SubscriptionInput {
-    const expires = new Date(Date.now() + LISTEN_LEASE_MS).toISOString();
+    const expires = new Date(Date.now() + this.#leaseMs).toISOString();
     return { ...this.#input, id: this.id, expires };
   }
 

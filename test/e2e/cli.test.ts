@@ -4,7 +4,9 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { deadLetters, statusBecomes, subscribe, unique } from "../support/api.ts";
+import { Client } from "../../src/cli/client.ts";
+import { TemporarySubscription } from "../../src/cli/temporary-subscription.ts";
+import { deadLetters, showSubscription, statusBecomes, subscribe, unique } from "../support/api.ts";
 import { type CommandOptions, runCommand, startCommand } from "../support/command.ts";
 import { eventually } from "../support/eventually.ts";
 import { call, publish, send } from "../support/http.ts";
@@ -198,6 +200,24 @@ describe("listen", () => {
     await eventually(() => expect(listen.stderr()).toMatch(/answered 503\n[\s\S]*answered 204\n/));
     listen.interrupt();
     expect(await listen.exitCode).toBe(0);
+  });
+});
+
+describe("the subscription of listen", () => {
+  it("is renewed while it is open, made again when it is gone, and deleted at the end", async () => {
+    const topic = unique("temporary");
+    const notes: string[] = [];
+    const input = { topic, sink: "http://127.0.0.1:1/" };
+    const subscription = new TemporarySubscription(new Client(bus.url), input, (text) => notes.push(text), 3_000);
+    await subscription.open();
+    const path = `/subscriptions/${subscription.id}`;
+    const { expires } = await showSubscription(bus.url, subscription.id);
+    await eventually(async () => expect((await showSubscription(bus.url, subscription.id)).expires).not.toBe(expires));
+    await call(bus.url, "DELETE", path);
+    await eventually(async () => expect((await send(bus.url + path)).status).toBe(200));
+    await eventually(() => expect(notes).toEqual([expect.stringMatching(/made again: events may be missing/)]));
+    await subscription.close();
+    expect((await send(bus.url + path)).status).toBe(404);
   });
 });
 
