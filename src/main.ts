@@ -1,10 +1,10 @@
 /** The composition root: the only file that knows both the core and the adapters. */
 import { adapters } from "../adapters/index.ts";
 import { runProgram } from "./cli/program.ts";
-import { endQuietlyOnBrokenPipe, processTerminal } from "./cli/terminal.ts";
+import { processTerminal, tolerateBrokenPipe } from "./cli/terminal.ts";
 import { sibling } from "./sqlite/sibling.ts";
 
-endQuietlyOnBrokenPipe();
+tolerateBrokenPipe();
 process.exitCode = await runProgram(process.argv.slice(2), {
   terminal: processTerminal,
   adapters: Object.keys(adapters),

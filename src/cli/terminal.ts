@@ -4,7 +4,7 @@ export interface Terminal {
   readonly stdin: NodeJS.ReadableStream & { readonly isTTY?: boolean };
   readonly stdout: NodeJS.WritableStream & { readonly isTTY?: boolean };
   readonly stderr: NodeJS.WritableStream;
-  /** Resolves at the first Ctrl-C, or other request to stop, after the call. */
+  /** Resolves at the first Ctrl-C after the call, other request to stop, or when nobody reads the output any more. */
   interrupted(): Promise<void>;
 }
 
@@ -16,13 +16,13 @@ export const processTerminal: Terminal = {
   interrupted: () =>
     new Promise((resolve) => {
       for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(signal, () => resolve());
+      process.stdout.once("error", () => resolve());
     }),
 };
 
-/** `pulsebus listen | head`: a reader that has seen enough ends the command, quietly. */
-export function endQuietlyOnBrokenPipe(): void {
+/** `pulsebus listen | head`: a reader that has seen enough is no failure. */
+export function tolerateBrokenPipe(): void {
   process.stdout.on("error", (error: NodeJS.ErrnoException) => {
     if (error.code !== "EPIPE") throw error;
-    process.exit(0);
   });
 }

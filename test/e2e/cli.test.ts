@@ -3,6 +3,7 @@ import { execFile } from "node:child_process";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Client } from "../../src/cli/client.ts";
 import { TemporarySubscription } from "../../src/cli/temporary-subscription.ts";
@@ -38,6 +39,12 @@ interface Stored {
 async function stored(topic: string): Promise<Stored["event"][]> {
   const { items } = await call<{ items: Stored[] }>(bus.url, "GET", `/topics/${topic}/events`);
   return items.map(({ event }) => event);
+}
+
+/** `$0` is the Node.js of the tests, the working directory that of the repository. */
+function bash(script: string): Promise<{ readonly stdout: string; readonly stderr: string }> {
+  const cwd = new URL("../../", import.meta.url).pathname;
+  return promisify(execFile)("bash", ["-c", script, process.execPath], { cwd, timeout: 20_000 });
 }
 
 describe("publish", () => {
@@ -324,13 +331,20 @@ describe("subscriptions and dead letters", () => {
 });
 
 describe("the installed command", () => {
+  it("ends quietly, and leaves nothing behind, when nobody reads its output any more", async () => {
+    const topic = unique("pipe");
+    await publish(bus.url, topic, { id: "1" });
+    await publish(bus.url, topic, { id: "2" });
+    const listen = `"$0" bin/pulsebus.js listen --topic ${topic} --from earliest --json --url ${bus.url}`;
+    const { stdout, stderr } = await bash(`set -o pipefail; ${listen} | head -1`);
+    expect(stdout.trim().split("\n")).toHaveLength(1);
+    expect(stderr).toMatch(/^listening to topic .*\n$/);
+    const { items } = await call<{ items: unknown[] }>(bus.url, "GET", `/subscriptions?topic=${topic}`);
+    expect(items).toEqual([]);
+  });
+
   it("runs through its launcher", async () => {
-    const command = new URL("../../bin/pulsebus.js", import.meta.url).pathname;
-    const stdout = await new Promise<string>((resolve, reject) => {
-      execFile(process.execPath, [command, "topics", "list", "--json", "--url", bus.url], (error, text) =>
-        error === null ? resolve(text) : reject(error),
-      );
-    });
+    const { stdout } = await bash(`"$0" bin/pulsebus.js topics list --json --url ${bus.url}`);
     expect(stdout).toMatch(/^(\{.*\}\n)*$/);
   });
 });
