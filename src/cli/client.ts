@@ -1,6 +1,7 @@
 /** Talks to a running server: the management API and the publish path, with errors in words for people. */
 import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
-import { CommandFailure, usageFailure } from "./failure.ts";
+import { parseHttpUrl } from "./address.ts";
+import { CommandFailure } from "./failure.ts";
 
 export const DEFAULT_URL = "http://127.0.0.1:8080";
 
@@ -15,6 +16,11 @@ export interface Answer {
   readonly status: number;
   readonly headers: IncomingHttpHeaders;
   readonly body: Buffer;
+}
+
+interface ListPage<Item> {
+  readonly items: readonly Item[];
+  readonly next: string | null;
 }
 
 /** What an error answer says (RFC 9457); everything may be missing, since proxies answer too. */
@@ -43,7 +49,7 @@ export class Client {
   readonly url: URL;
 
   constructor(url: string) {
-    this.url = parseServerUrl(url);
+    this.url = parseHttpUrl("--url", url);
   }
 
   /** Throws `CommandFailure`: no server there, or the server refused. Nothing is sent twice. */
@@ -68,14 +74,13 @@ export class Client {
 
   /** All items of a list, page by page. */
   async *list<Item>(path: string, query: URLSearchParams = new URLSearchParams()): AsyncGenerator<Item> {
-    for (let cursor: string | null | undefined = ""; typeof cursor === "string"; ) {
-      if (cursor !== "") query.set("cursor", cursor);
-      const page: { readonly items: readonly Item[]; readonly next: string | null } = await this.read(
-        `${path}?${query}`,
-      );
+    let cursor: string | null = null;
+    do {
+      if (cursor !== null) query.set("cursor", cursor);
+      const page: ListPage<Item> = await this.read(`${path}?${query}`);
       yield* page.items;
       cursor = page.next;
-    }
+    } while (cursor !== null);
   }
 
   async #send(method: string, path: string, call: Call): Promise<Answer> {
@@ -109,14 +114,6 @@ const rawJson = (JSON as unknown as { readonly rawJSON: (text: string) => unknow
 function keepNumber(_key: string, value: unknown, { source }: { readonly source?: string }): unknown {
   const isChanged = typeof value === "number" && source !== undefined && String(value) !== source;
   return isChanged ? rawJson(source) : value;
-}
-
-function parseServerUrl(text: string): URL {
-  const url = URL.canParse(text) ? new URL(text) : undefined;
-  if (url?.protocol !== "http:" && url?.protocol !== "https:") {
-    throw usageFailure(`--url: ${JSON.stringify(text)} is no http:// or https:// address`);
-  }
-  return url as URL;
 }
 
 function readProblem(answer: Answer): ProblemDocument {

@@ -2,6 +2,7 @@
 import type { Command } from "commander";
 import type { Event } from "../event/event.ts";
 import { decodeHttp } from "../event/http.ts";
+import { isLoopback, parseHttpUrl } from "./address.ts";
 import type { CommandContext } from "./context.ts";
 import { eventLine, eventText } from "./event-text.ts";
 import { usageFailure } from "./failure.ts";
@@ -44,8 +45,8 @@ has to be on this machine, since it delivers to an address of this machine.`,
 
 async function listen(options: ListenOptions, terminal: Terminal): Promise<void> {
   const { client, output } = connect(options, terminal);
-  const target = parseTarget(options.forward);
-  if (!isLoopback(client.url.hostname)) {
+  const target = options.forward === undefined ? undefined : parseHttpUrl("--forward", options.forward);
+  if (!isLoopback(client.url)) {
     throw usageFailure(`listen needs a server on this machine: ${client.url.host} could not deliver to it`);
   }
   const interrupted = terminal.interrupted();
@@ -83,15 +84,4 @@ async function sendOn(received: Received, target: URL, output: Output): Promise<
     output.note(`  -> ${target.href} can't be reached: ${(error as Error).message}`);
     return 502;
   }
-}
-
-function parseTarget(text: string | undefined): URL | undefined {
-  if (text === undefined) return undefined;
-  const url = URL.canParse(text) ? new URL(text) : undefined;
-  if (url?.protocol === "http:" || url?.protocol === "https:") return url;
-  throw usageFailure(`--forward: ${JSON.stringify(text)} is no http:// or https:// address`);
-}
-
-function isLoopback(hostname: string): boolean {
-  return hostname === "localhost" || hostname === "[::1]" || /^127\./.test(hostname);
 }

@@ -3,7 +3,7 @@
  * source and a content type where none is given.
  */
 import type { Command } from "commander";
-import { encodeHttpBatch, encodeHttpBinary } from "../event/http.ts";
+import { decodeHttp, encodeHttpBatch, encodeHttpBinary } from "../event/http.ts";
 import { type Call, type Client, RefusedCall } from "./client.ts";
 import { composeEvent, type EventOptions } from "./compose.ts";
 import type { CommandContext } from "./context.ts";
@@ -66,8 +66,10 @@ async function publish(options: PublishOptions, terminal: Terminal): Promise<voi
   const data = await readInput(options, terminal);
   if (options.structured) return publishStructured(publication, data);
   const event = composeEvent(options, data);
-  const { headers, body = "" } = encodeHttpBinary(event);
-  await post(publication, { headers: pairUp(headers), body });
+  const { headers, body } = encodeHttpBinary(event);
+  // What no header can carry has to be refused here, in the words of the server.
+  decodeHttp(headers, body, { strict: true, leniency: () => {} });
+  await post(publication, { headers: pairUp(headers), body: body ?? "" });
   accepted(publication, event);
 }
 

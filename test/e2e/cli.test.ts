@@ -143,9 +143,18 @@ describe("publish", () => {
 
   it("says what the server refuses, and which event of many it is", async () => {
     const topic = unique("refused");
-    const one = await run(["publish", "--topic", topic, "--type", "t", "--source", "not a uri", "--data", "x"]);
-    expect(one.exitCode).toBe(1);
-    expect(one.stderr).toMatch(/^pulsebus: .*source.* \[invalid-event\]\n$/);
+    for (const [flag, value] of [
+      ["--source", "not a uri"],
+      ["--ext", "my ext=x"],
+      ["--content-type", "日本"],
+    ] as const) {
+      const one = await run(["publish", "--topic", topic, "--type", "t", flag, value, "--data", "x"]);
+      expect(one).toMatchObject({
+        exitCode: 1,
+        stdout: "",
+        stderr: expect.stringMatching(/^pulsebus: attribute .*\n$/),
+      });
+    }
     const input =
       '{"specversion":"1.0","id":"1","source":"/s","type":"t"}\n{"specversion":"1.0","id":"","source":"/s","type":"t"}\n';
     const lines = await run(["publish", "--topic", topic, "--structured", "--lines"], { input });
