@@ -1,12 +1,14 @@
 /**
  * Receives what a subscription has to attempt, and settles it. Redelivered items that have a row already were parked or
- * dead-lettered before their ack was lost: they are acked and dropped here.
+ * dead-lettered before their ack was lost: they are acked and dropped here. So are those whose row has been delivered
+ * since the start, before the transport came to hand them out again.
  */
-import { STORE_RETRY_MS_MAX } from "../limits.ts";
+import { IN_FLIGHT_MAX, STORE_RETRY_MS_MAX } from "../limits.ts";
 import { type Clock, sleep } from "../runtime/clock.ts";
 import type { Logger } from "../runtime/logger.ts";
 import type { Subscription } from "../subscription/subscription.ts";
 import type { Consumer, Item } from "../transport/port.ts";
+import type { Attempt } from "./attempt.ts";
 import type { DeliveryCounters } from "./counters.ts";
 import { deliveryId } from "./delivery-id.ts";
 import type { Health } from "./health.ts";
@@ -24,6 +26,8 @@ export class Intake {
   readonly #options: IntakeOptions;
   readonly #writer: OutcomeWriter;
   readonly #health: Health;
+  /** The latest deliveries whose row was delivered. No more than a window is ever handed out again. */
+  readonly #deliveredRows = new Set<string>();
 
   constructor(options: IntakeOptions, writer: OutcomeWriter, health: Health) {
     this.#options = options;
@@ -43,14 +47,29 @@ export class Intake {
     }
   }
 
+  /** Acks a delivered item; without one it was a row, which is about to go. */
+  delivered({ id, item }: Attempt): void {
+    if (item !== undefined) return this.settle(item, "ack");
+    if (this.#deliveredRows.size === IN_FLIGHT_MAX) this.#forgetOldestRow();
+    this.#deliveredRows.add(id);
+  }
+
   settle(item: Item, how: "ack" | "release"): void {
     if (!this.#options.consumer.settle(item, how)) this.#options.counters.lateSettles += 1;
+  }
+
+  #forgetOldestRow(): void {
+    const [oldest] = this.#deliveredRows;
+    if (oldest !== undefined) this.#deliveredRows.delete(oldest);
   }
 
   async #withoutKnown(items: readonly Item[]): Promise<readonly Item[]> {
     const ids = items.map(({ position }) => deliveryId(this.#options.subscription.id, position));
     const known = await this.#writer.existing(ids);
-    const isKnown = (index: number): boolean => known.has(ids[index] ?? "");
+    const isKnown = (index: number): boolean => {
+      const id = ids[index] ?? "";
+      return known.has(id) || this.#deliveredRows.has(id);
+    };
     items.forEach((item, index) => {
       if (isKnown(index)) this.settle(item, "ack");
     });

@@ -307,11 +307,9 @@ export class SubscriptionRunner {
     this.#attempts.delete(attempt);
     this.#window.end(attempt.lane);
     this.#count(attempt, decision, result, now);
-    if (attempt.item !== undefined && (decision.kind === "delivered" || decision.kind === "loop-dropped")) {
-      this.#intake.settle(attempt.item, "ack");
-    } else {
-      void this.#write(attempt, decision, result, now);
-    }
+    const isDelivered = decision.kind === "delivered" || decision.kind === "loop-dropped";
+    if (isDelivered) this.#intake.delivered(attempt);
+    if (!isDelivered || attempt.item === undefined) void this.#write(attempt, decision, result, now);
     this.#plan();
   }
 

@@ -37,6 +37,16 @@ function failing(store: Store, method: "park" | "complete" | "deadLetter" | "res
   });
 }
 
+/** The same store, with some of its calls answered by the test. */
+function overriding(store: Store, overrides: Partial<Store>): Store {
+  return new Proxy(store, {
+    get(target, name, receiver) {
+      const value: unknown = Reflect.get(overrides, name) ?? Reflect.get(target, name, receiver);
+      return typeof value === "function" ? value.bind(target) : value;
+    },
+  });
+}
+
 describe("a delivery that fails", () => {
   it("is parked, tried again, and its row goes when it is delivered", async () => {
     await using directory = await temporaryDirectory();
@@ -96,6 +106,34 @@ describe("a restart", () => {
     await until(second, "s", { parked: 0, backlog: 0, inFlight: 0 });
     expect((await status(second, "s")).delivered).toBe(200);
     await second.close();
+  });
+
+  it("delivers once what has a row and is in the log too, when the row is delivered first", async () => {
+    await using directory = await temporaryDirectory();
+    let open = false;
+    await using sink = await startReceiver(() => (open ? 200 : 503));
+    // The row is written, and nobody hears of it: the event stays unacked.
+    const losingAnswers = (store: Store): Store =>
+      overriding(store, {
+        park: async (rows) => {
+          await store.park(rows);
+          throw new Error("planted");
+        },
+      });
+    const first = await openTestBus({ directory: directory.path, wrapStore: losingAnswers });
+    // At its bound it receives nothing before the row has gone.
+    const delivery = { retry: QUICK, maxParked: 1 };
+    await first.bus.createSubscription({ id: "s", topic: "t", sink: sink.url(), delivery });
+    await first.publish("t", ["a"]);
+    await eventually(async () => expect((await first.store.counts("s")).parked).toBe(1));
+    await first.close(0);
+
+    open = true;
+    const second = await openTestBus({ directory: directory.path });
+    await second.publish("t", ["b"]);
+    await until(second, "s", { parked: 0, backlog: 0, inFlight: 0, delivered: 2 });
+    await second.close();
+    expect(sink.ids()).toEqual(["a", "a", "b"]);
   });
 
   it("does not count an attempt that it cut off", async () => {
