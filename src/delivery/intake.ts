@@ -49,18 +49,20 @@ export class Intake {
 
   /** Acks a delivered item; without one it was a row, which is about to go. */
   delivered({ id, item }: Attempt): void {
-    if (item !== undefined) return this.settle(item, "ack");
-    if (this.#deliveredRows.size === IN_FLIGHT_MAX) this.#forgetOldestRow();
-    this.#deliveredRows.add(id);
+    if (item === undefined) this.#rememberRow(id);
+    else this.settle(item, "ack");
   }
 
   settle(item: Item, how: "ack" | "release"): void {
     if (!this.#options.consumer.settle(item, how)) this.#options.counters.lateSettles += 1;
   }
 
-  #forgetOldestRow(): void {
-    const [oldest] = this.#deliveredRows;
-    if (oldest !== undefined) this.#deliveredRows.delete(oldest);
+  #rememberRow(id: string): void {
+    if (this.#deliveredRows.size === IN_FLIGHT_MAX) {
+      const [oldest = id] = this.#deliveredRows;
+      this.#deliveredRows.delete(oldest);
+    }
+    this.#deliveredRows.add(id);
   }
 
   async #withoutKnown(items: readonly Item[]): Promise<readonly Item[]> {
