@@ -6,6 +6,9 @@ const { values } = parseArgs({ options: { kills: { type: "string", default: "200
 const seed = Number(values.seed ?? Date.now() % 100_000);
 const print = (text: string): void => void process.stdout.write(`${text}\n`);
 
+// So that nothing is left running.
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(1));
+
 const report = await runCrash({ kills: Number(values.kills), seed, progress: print });
 const { violations, ...figures } = report;
 print(`\nseed ${seed}`);

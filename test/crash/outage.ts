@@ -35,6 +35,9 @@ const downMs = Number(values.seconds) * 1_000;
 const perTick = (Number(values.rate) * TICK_MS) / 1_000;
 const print = (text: string): void => void process.stdout.write(`${text}\n`);
 
+// So that nothing is left running.
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(1));
+
 let phase: Phase = "before";
 const measures: Readonly<Record<Phase, Measures>> = {
   before: { latenciesMs: [], rssMiB: [] },

@@ -8,6 +8,11 @@ interface Open {
 
 const open = new Set<Open>();
 
+/** Nothing outlives the process that started it. */
+process.once("exit", () => {
+  for (const { destroy } of open) destroy();
+});
+
 /** Notes something that runs; the answer says that it has ended. */
 export function track(what: string, destroy: () => void): () => void {
   const entry = { what, destroy };

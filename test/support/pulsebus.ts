@@ -74,7 +74,7 @@ export async function startPulsebus(options: StartOptions = {}): Promise<Pulsebu
     env: environment(options.env),
     stdio: ["ignore", "pipe", "pipe"],
   });
-  options.killSignal?.addEventListener("abort", () => child.kill("SIGKILL"), { once: true });
+  killWhenAborted(child, options.killSignal);
   const untrack = track(`pulsebus ${child.pid}`, () => child.kill("SIGKILL"));
   const logs: LogLine[] = [];
   let stderr = "";
@@ -110,6 +110,11 @@ export async function startPulsebus(options: StartOptions = {}): Promise<Pulsebu
 
 export function makeDirectory(): Promise<string> {
   return mkdtemp(join(tmpdir(), "pulsebus-test-"));
+}
+
+function killWhenAborted(child: ChildProcess, signal: AbortSignal | undefined): void {
+  if (signal?.aborted) child.kill("SIGKILL");
+  else signal?.addEventListener("abort", () => child.kill("SIGKILL"), { once: true });
 }
 
 /** Nothing of the surrounding environment configures the process under test. */
