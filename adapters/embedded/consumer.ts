@@ -26,6 +26,7 @@ export class EmbeddedConsumer implements Consumer, OpenConsumer {
   #isReceiving = false;
   #hasReceived = false;
   #wake: (() => void) | undefined;
+  #watched: AbortSignal | undefined;
 
   constructor(context: LogContext, target: ConsumerTarget) {
     this.#context = context;
@@ -106,14 +107,19 @@ export class EmbeddedConsumer implements Consumer, OpenConsumer {
   }
 
   #woken(signal: AbortSignal): Promise<void> {
+    this.#watch(signal);
     return new Promise((resolve) => {
-      const wake = (): void => {
+      this.#wake = () => {
         this.#wake = undefined;
-        signal.removeEventListener("abort", wake);
         resolve();
       };
-      this.#wake = wake;
-      signal.addEventListener("abort", wake, { once: true });
     });
+  }
+
+  /** A caller that uses one signal for many waits pays for one listener. */
+  #watch(signal: AbortSignal): void {
+    if (signal === this.#watched) return;
+    this.#watched = signal;
+    signal.addEventListener("abort", () => this.wake(), { once: true });
   }
 }

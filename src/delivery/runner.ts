@@ -85,7 +85,9 @@ export class SubscriptionRunner {
   readonly #attempts = new Set<Attempt>();
   readonly #attemptAbort = new AbortController();
   #state: "running" | "paused" | "stopping" = "paused";
-  #receiveAbort: AbortController | undefined;
+  #isReceiving = false;
+  /** Ends the `receive` that is pending; serves all of them until it is used. */
+  #receiveAbort = new AbortController();
   #pumpPlanned = false;
   /** Items and rows whose outcome is being written. */
   #settling = 0;
@@ -160,7 +162,7 @@ export class SubscriptionRunner {
   pause(): void {
     if (this.#state !== "running") return;
     this.#state = "paused";
-    this.#receiveAbort?.abort();
+    this.#endReceive();
   }
 
   resume(): void {
@@ -190,7 +192,7 @@ export class SubscriptionRunner {
   async stop(deadline: number): Promise<void> {
     const { clock, consumer, sink, forwardSink } = this.#options;
     this.#state = "stopping";
-    this.#receiveAbort?.abort();
+    this.#endReceive();
     this.#retries.close();
     this.#writer.giveUpOnFault();
     const cancel = clock.timer(Math.max(0, deadline - clock.now()), () => this.#attemptAbort.abort());
@@ -209,7 +211,7 @@ export class SubscriptionRunner {
   }
 
   #checkIdle(): void {
-    const busy = this.#attempts.size > 0 || this.#settling > 0 || this.#receiveAbort !== undefined;
+    const busy = this.#attempts.size > 0 || this.#settling > 0 || this.#isReceiving;
     if (!busy) this.#whenIdle?.();
   }
 
@@ -229,7 +231,7 @@ export class SubscriptionRunner {
     if (this.#state === "stopping") this.#checkIdle();
     if (this.#state !== "running") return;
     this.#startRetries();
-    if (this.#receiveAbort === undefined && !this.#isHeldBack) {
+    if (!this.#isReceiving && !this.#isHeldBack) {
       const slots = this.#window.firstSlots(this.#retries.ready);
       if (slots > 0) void this.#receive(slots);
     }
@@ -237,7 +239,7 @@ export class SubscriptionRunner {
 
   #startRetries(): void {
     if (!this.#retries.ready) return;
-    if (this.#window.shouldEndReceive()) this.#receiveAbort?.abort();
+    if (this.#window.shouldEndReceive()) this.#endReceive();
     const rows = this.#retries.take(this.#window.retrySlots(this.#isHeldBack));
     this.#window.startRetries(rows.length);
     const now = this.#options.clock.now();
@@ -263,11 +265,10 @@ export class SubscriptionRunner {
   }
 
   async #receive(slots: number): Promise<void> {
-    const abort = new AbortController();
-    this.#receiveAbort = abort;
+    this.#isReceiving = true;
     this.#window.claim(slots);
-    const items = await this.#intake.receive(slots, abort.signal);
-    this.#receiveAbort = undefined;
+    const items = await this.#intake.receive(slots, this.#receiveAbort.signal);
+    this.#isReceiving = false;
     this.#window.received(items.length);
     const now = this.#options.clock.now();
     for (const item of items) {
@@ -275,6 +276,12 @@ export class SubscriptionRunner {
       else this.#startFirst(item, now);
     }
     this.#plan();
+  }
+
+  #endReceive(): void {
+    if (!this.#isReceiving) return;
+    this.#receiveAbort.abort();
+    this.#receiveAbort = new AbortController();
   }
 
   /** Too late to start: the transport hands it out again after the restart. */
