@@ -58,22 +58,20 @@ class WebhookSink implements Sink {
   }
 
   async deliver(deliveries: readonly Delivery[], signal: AbortSignal): Promise<readonly SinkResult[]> {
-    const [first, ...others] = deliveries;
-    if (first === undefined) return [];
-    if (others.length === 0) return [await this.#attempt(first, signal)];
-    return Promise.all(deliveries.map((delivery) => this.#attempt(delivery, signal)));
+    const [first] = deliveries;
+    if (first !== undefined && deliveries.length === 1) return [this.#resultOf(await this.#send(first, signal))];
+    return Promise.all(deliveries.map(async (delivery) => this.#resultOf(await this.#send(delivery, signal))));
   }
 
   async close(): Promise<void> {
     this.#destination.close();
   }
 
-  async #attempt({ event, attempt }: Delivery, signal: AbortSignal): Promise<SinkResult> {
+  #send({ event, attempt }: Delivery, signal: AbortSignal): Promise<EgressResult> {
     const { headers, body } = this.#encode(event);
     headers.push(...this.#headers, "Pulsebus-Attempt", String(attempt));
     pushTraceContext(headers, event);
-    const request = { method: "POST", headers, body, timeoutMs: this.#timeoutMs } as const;
-    return this.#resultOf(await this.#destination.request(request, signal));
+    return this.#destination.request({ method: "POST", headers, body, timeoutMs: this.#timeoutMs }, signal);
   }
 
   #resultOf(result: EgressResult): SinkResult {
