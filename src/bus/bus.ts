@@ -5,7 +5,7 @@
 import type { TopicPlan } from "../config/plan.ts";
 import type { Event } from "../event/event.ts";
 import type { DeadLetterReason, DeliveryFilter, DeliveryRow, DeliveryRowWithHistory, Page } from "../store/port.ts";
-import type { Subscription, SubscriptionInput } from "../subscription/subscription.ts";
+import type { Subscription } from "../subscription/subscription.ts";
 import type { HistogramSnapshot } from "../telemetry/histogram.ts";
 import type { Capabilities, GroupStats, Item, PublishResult, Start, TopicPage, TopicStats } from "../transport/port.ts";
 
@@ -192,5 +192,3 @@ export interface Bus {
   /** The counters of all open topics, by name. */
   topicCounters(): ReadonlyMap<string, TopicCounters>;
 }
-
-export type { SubscriptionInput };

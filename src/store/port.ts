@@ -40,7 +40,7 @@ export interface DeliveryState {
   readonly lastAttemptAt: number | undefined;
 }
 
-export interface ParkedDelivery extends DeliveryState {
+interface ParkedDelivery extends DeliveryState {
   readonly event: Event;
   readonly dueAt: number;
 }

@@ -73,7 +73,7 @@ export async function openTestBus({ directory, yaml, wrapStore = (store) => stor
   };
 }
 
-export function testEvent(id: string, type: string): Event {
+function testEvent(id: string, type: string): Event {
   const attributes = [
     { name: "id", type: "string", value: id },
     { name: "source", type: "uri-reference", value: "/test" },
