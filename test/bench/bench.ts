@@ -37,13 +37,14 @@ const ROW_TIMEOUT_MS = 10 * 60_000;
 const { values: options } = parseArgs({
   options: { rows: { type: "string" }, quick: { type: "boolean" }, json: { type: "boolean" } },
 });
+const selected = selectRows(options.rows);
 const sizes = options.quick === true ? QUICK : FULL;
 const conditions = readConditions(tmpdir());
 const failures: string[] = [];
 for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(1));
 await using bench = await Bench.open(sizes);
 if (options.json !== true) console.log(describeConditions(conditions, sizes.name));
-const measurements = await runRows(selectRows(options.rows));
+const measurements = await runRows(selected);
 if (options.json === true) console.log(JSON.stringify({ conditions, sizes, measurements, failures }, undefined, 2));
 else console.log(`\n${describeMeasurements(measurements)}`);
 if (failures.length > 0) process.exit(1); // a row that hangs must not keep the others' results waiting
@@ -58,10 +59,10 @@ function selectRows(list: string | undefined): ReadonlySet<string> {
   return new Set(names.flatMap((name) => [...(NEEDED.get(name) ?? []), name]));
 }
 
-async function runRows(selected: ReadonlySet<string>): Promise<readonly Measurement[]> {
+async function runRows(names: ReadonlySet<string>): Promise<readonly Measurement[]> {
   const lines: Measurement[] = [];
   for (const [name, row] of ROWS) {
-    if (!selected.has(name)) continue;
+    if (!names.has(name)) continue;
     try {
       lines.push(...(await within(ROW_TIMEOUT_MS, row(bench))));
     } catch (error) {

@@ -1,4 +1,5 @@
 /** The server under measurement: the real program, and what the benchmark asks of it. */
+import { rmSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Pulsebus, startPulsebus } from "../../support/pulsebus.ts";
 import type { Target } from "./message.ts";
@@ -7,7 +8,10 @@ import { type CpuUsage, readCpuUsage, readMemory } from "./process-usage.ts";
 /** What a row that failed or hung has left behind ends with the benchmark. */
 const running = new Set<Pulsebus>();
 process.on("exit", () => {
-  for (const server of running) server.signal("SIGKILL");
+  for (const server of running) {
+    server.signal("SIGKILL");
+    rmSync(server.dataDir, { recursive: true, force: true });
+  }
 });
 
 export class Server implements AsyncDisposable {
