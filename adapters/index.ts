@@ -1,4 +1,7 @@
 /** The only list of adapters. Each is loaded when a configuration names it, so that no SDK is loaded in vain. */
-export const adapters = {
-  embedded: () => import("./embedded/adapter.ts"),
-} as const;
+import type { Adapter } from "../src/transport/adapter.ts";
+
+/** The embedded log is opened with the database that it shares with the store, so it stands apart. */
+export const loadEmbedded = () => import("./embedded/adapter.ts");
+
+export const adapters: Readonly<Record<string, () => Promise<{ readonly adapter: Adapter }>>> = {};

@@ -1,5 +1,5 @@
 /** The composition root: the only file that knows both the core and the adapters. */
-import { adapters } from "../adapters/index.ts";
+import { adapters, loadEmbedded } from "../adapters/index.ts";
 import { runProgram } from "./cli/program.ts";
 import { processTerminal, tolerateBrokenPipe } from "./cli/terminal.ts";
 import { sibling } from "./sqlite/sibling.ts";
@@ -10,8 +10,9 @@ process.exitCode = await runProgram(process.argv.slice(2), {
   adapters: Object.keys(adapters),
   async serve(options) {
     const { serve } = await import("./serve.ts");
-    const { openEmbedded } = await adapters.embedded();
+    const { openEmbedded } = await loadEmbedded();
     await serve(options, {
+      load: async (name) => (await adapters[name]?.())?.adapter,
       embedded: { operations: sibling(import.meta.url, "../adapters/embedded/operations"), open: openEmbedded },
     });
   },

@@ -8,8 +8,10 @@
 import { randomUUID } from "node:crypto";
 import type { OpenTransport } from "./bus/context.ts";
 import { openBus } from "./bus/open-bus.ts";
+import { validateAdapterSettings } from "./config/adapter-settings.ts";
 import { type LoadOptions, loadPlan } from "./config/load.ts";
-import type { Plan } from "./config/plan.ts";
+import type { Plan, TransportPlan } from "./config/plan.ts";
+import { EMBEDDED } from "./config/transports.ts";
 import { openEgress } from "./egress/egress.ts";
 import { openServer } from "./http/server.ts";
 import { systemClock } from "./runtime/clock.ts";
@@ -21,11 +23,14 @@ import { openDatabase } from "./sqlite/open.ts";
 import { openSqliteStore, storeModule } from "./store/sqlite/store.ts";
 import { openLog } from "./telemetry/log.ts";
 import { openMetrics } from "./telemetry/metrics.ts";
+import type { Adapter, AdapterContext } from "./transport/adapter.ts";
 import type { Transport } from "./transport/port.ts";
 import { VERSION } from "./version.ts";
 
 /** The adapters that this build has, handed in by the composition root. */
 export interface Adapters {
+  /** Loads an adapter by its name; undefined when this build has none of that name. */
+  load(name: string): Promise<Adapter | undefined>;
   /** The embedded log, which shares the database with the store. */
   readonly embedded: {
     /** Its operations module, for the database's threads. */
@@ -73,10 +78,7 @@ async function startBus(
   stack.defer(() => egress.close());
   const store = await openSqliteStore(database);
   stack.defer(() => store.close());
-  const embedded = await adapters.embedded.open(database, { busId: plan.busId, clock, logger });
-  const transports = new Map<string, OpenTransport>([
-    ["embedded", { name: "embedded", adapter: "embedded", transport: embedded }],
-  ]);
+  const transports = await openTransports(plan, logger, database, adapters);
   const webhooks: WebhookCounters = { retryAfterIgnored: 0 };
   const bus = await openBus({
     plan,
@@ -91,6 +93,24 @@ async function startBus(
   });
   stack.defer(() => bus.drain(deadline()));
   return { bus, webhooks, deadline };
+}
+
+async function openTransports(plan: Plan, logger: Logger, database: Database, adapters: Adapters) {
+  const common = { busId: plan.busId, clock: systemClock, logger };
+  const transports = new Map<string, OpenTransport>();
+  for (const { name, adapter, settings } of plan.transports) {
+    const transport =
+      name === EMBEDDED
+        ? await adapters.embedded.open(database, common)
+        : await openTransport(await adapters.load(adapter), settings, { name, ...common });
+    transports.set(name, { name, adapter, transport });
+  }
+  return transports;
+}
+
+function openTransport(adapter: Adapter | undefined, settings: TransportPlan["settings"], context: AdapterContext) {
+  if (adapter === undefined) throw new Error(`the plan names an adapter that is not there: ${context.name}`);
+  return adapter.open(validateAdapterSettings(adapter.schema, "", settings, `/transports/${context.name}`), context);
 }
 
 /** The first signal is asked for in good order; from then on the next one ends the process by itself. */

@@ -3,7 +3,8 @@
  */
 import { DeliveryCounters } from "../delivery/counters.ts";
 import { deliveryId } from "../delivery/delivery-id.ts";
-import { type Outcome, outcomeRing, SubscriptionRunner } from "../delivery/runner.ts";
+import { type Outcome, outcomeRing } from "../delivery/outcome.ts";
+import { SubscriptionRunner } from "../delivery/runner.ts";
 import type { Event } from "../event/event.ts";
 import { REPLACE_GRACE_MS } from "../limits.ts";
 import type { Sink, SinkResult } from "../sink/port.ts";

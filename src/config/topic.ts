@@ -21,6 +21,11 @@ export const TOPIC_DEFAULTS: TopicDefaults = {
     retention: { maxAgeMs: parseDuration(retention.maxAge), maxBytes: parseSize(retention.maxBytes) },
     holdBackMs: parseDuration(holdBack),
     whenFull: builtIn.whenFull,
+    envelope: "cloudevents",
+    mode: "keep",
+    key: undefined,
+    provision: true,
+    options: {},
   },
 };
 
@@ -52,6 +57,7 @@ export function planTopicDefaults(input: TopicDefaultsInput, fallback: TopicDefa
 function planSettings(input: TopicDefaultsInput, fallback: TopicSettings, at: string): TopicSettings {
   const { maxAge, maxBytes } = input.retention ?? {};
   return {
+    ...fallback,
     retention: {
       maxAgeMs: settingMs(maxAge, `${at}/retention/maxAge`) ?? fallback.retention.maxAgeMs,
       maxBytes: settingBytes(maxBytes, `${at}/retention/maxBytes`) ?? fallback.retention.maxBytes,

@@ -21,7 +21,7 @@
  * settled everything and holds nothing. `receive` is also held back, while retries go on, when the parked rows or the
  * dead letters are at their bound, so that memory and store stay bounded and the pipe keeps the backlog.
  */
-import { OUTCOME_RING_MAX, STORE_RETRY_MS_MAX } from "../limits.ts";
+import { STORE_RETRY_MS_MAX } from "../limits.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type { Logger } from "../runtime/logger.ts";
 import type { Random } from "../runtime/random.ts";
@@ -36,8 +36,9 @@ import { DueLane } from "./due-lane.ts";
 import { ForwardLane } from "./forward-lane.ts";
 import { Health } from "./health.ts";
 import { Intake } from "./intake.ts";
+import type { Outcome } from "./outcome.ts";
 import { OutcomeWriter } from "./outcome-writer.ts";
-import { Ring } from "./ring.ts";
+import type { Ring } from "./ring.ts";
 import { Window } from "./window.ts";
 
 export interface RunnerOptions {
@@ -56,22 +57,6 @@ export interface RunnerOptions {
   readonly onPause: (reason: string) => void;
   /** The health changed: `undefined` when it is good again. */
   readonly onHealth: (failing: string | undefined) => void;
-}
-
-/** One line of the ring of recent outcomes. Holds no event, whose data may be large. */
-export interface Outcome {
-  readonly eventId: string;
-  readonly eventSource: string;
-  readonly eventType: string;
-  readonly position: string;
-  readonly attempt: number;
-  readonly outcome: "delivered" | "retry" | "dead-lettered" | "loop-dropped";
-  readonly status: number | undefined;
-  readonly at: number;
-}
-
-export function outcomeRing(): Ring<Outcome> {
-  return new Ring<Outcome>(OUTCOME_RING_MAX);
 }
 
 export class SubscriptionRunner {

@@ -212,7 +212,10 @@ export interface Transport {
   /** Opening a missing address or group succeeds; its first `receive` fails `not_found`. */
   consumer(address: string, group: string, options: ConsumerOptions): Consumer;
 
-  /** Creates the native topic, or updates its settings. Idempotent. Settings are the adapter's own part of a topic's configuration. */
+  /**
+   * Creates the native topic, or updates its settings. Idempotent. The settings hold for all that is opened on this
+   * address from then on; an address that was never provisioned has the adapter's defaults.
+   */
   provision(address: string, settings: TopicSettings): Promise<void>;
   /** Deletes the native topic and all that was stored in it. Idempotent. */
   deprovision(address: string): Promise<void>;
@@ -244,7 +247,18 @@ export interface Transport {
 
 /** The settings of a topic that its transport acts on, defaults applied by the configuration. */
 export interface TopicSettings {
+  /** Of the embedded log; a broker has its own, which an adapter offers under `options`. */
   readonly retention: { readonly maxAgeMs: number; readonly maxBytes: number };
   readonly holdBackMs: number;
   readonly whenFull: "reject" | "dropOldest";
+  /** How a message that is no CloudEvent is taken: as malformed, or `raw`, as the data of an event made for it. */
+  readonly envelope: "cloudevents" | "raw";
+  /** How events are written where the transport can do both; `keep`: as they were received. */
+  readonly mode: "keep" | "binary" | "structured";
+  /** The attribute that becomes the native ordering key; undefined: none. */
+  readonly key: string | undefined;
+  /** False where the operator owns the broker: `provision` and `createGroup` then only check that all is there. */
+  readonly provision: boolean;
+  /** The adapter's own, valid by `$defs.topic` of its schema. */
+  readonly options: Readonly<Record<string, unknown>>;
 }

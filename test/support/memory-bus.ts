@@ -17,7 +17,7 @@ import type {
 import { pageOfNames } from "../../src/bus/paging.ts";
 import type { Plan } from "../../src/config/plan.ts";
 import { validateSubscriptionInput } from "../../src/config/schema.ts";
-import { resolveTopic } from "../../src/config/topic.ts";
+import { resolveTopic, TOPIC_DEFAULTS } from "../../src/config/topic.ts";
 import { PulsebusError } from "../../src/errors.ts";
 import type { Event } from "../../src/event/event.ts";
 import type { DeliveryFilter, DeliveryRow, DeliveryRowWithHistory, Page } from "../../src/store/port.ts";
@@ -36,17 +36,6 @@ interface MemoryTopic extends OpenTopic {
   readonly view: TopicView;
   readonly items: Item[];
 }
-
-const TOPIC_DEFAULTS: Plan["topicDefaults"] = {
-  transport: "embedded",
-  strict: false,
-  place: undefined,
-  settings: {
-    retention: { maxAgeMs: 7 * 86_400_000, maxBytes: 10 * 2 ** 30 },
-    holdBackMs: 7 * 86_400_000,
-    whenFull: "reject",
-  },
-};
 
 const IDLE_STATUS: SubscriptionStatus = {
   state: "active",

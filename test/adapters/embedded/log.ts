@@ -1,9 +1,11 @@
 /** An embedded log in a directory of its own, for tests. */
+
 import { randomUUID } from "node:crypto";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { openEmbedded } from "../../../adapters/embedded/adapter.ts";
+import { TOPIC_DEFAULTS } from "../../../src/config/topic.ts";
 import { type Clock, systemClock } from "../../../src/runtime/clock.ts";
 import type { Logger } from "../../../src/runtime/logger.ts";
 import type { Database } from "../../../src/sqlite/database.ts";
@@ -15,6 +17,7 @@ const OPERATIONS = new URL("../../../adapters/embedded/operations.ts", import.me
 const SILENT: Logger = { debug() {}, info() {}, warn() {}, error() {} };
 
 export const SETTINGS: TopicSettings = {
+  ...TOPIC_DEFAULTS.settings,
   retention: { maxAgeMs: 7 * 24 * 3_600_000, maxBytes: 10 * 1024 ** 3 },
   holdBackMs: 7 * 24 * 3_600_000,
   whenFull: "reject",
