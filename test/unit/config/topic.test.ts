@@ -15,6 +15,11 @@ it("a topic without a body is as the defaults of the configuration say", () => {
       retention: { maxAgeMs: 3_600_000, maxBytes: 10_737_418_240 },
       holdBackMs: 604_800_000,
       whenFull: "reject",
+      envelope: "cloudevents",
+      mode: "keep",
+      key: undefined,
+      provision: true,
+      options: {},
     },
   });
 });
