@@ -11,7 +11,7 @@ import { createInterface } from "node:readline";
 import { track } from "./leaks.ts";
 
 const ROOT = new URL("../../", import.meta.url).pathname;
-const MAIN = join(ROOT, "src/main.ts");
+const MAIN = join(ROOT, "bin/pulsebus.js");
 
 export interface StartOptions {
   /** More arguments of `serve`. */
