@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Database } from "../../../src/sqlite/database.ts";
 import { sibling } from "../../../src/sqlite/sibling.ts";
-import { ManualClock } from "./support/manual-clock.ts";
+import { ManualClock } from "../../support/manual-clock.ts";
 import { addLine, linesOf, openLedger, withLedger } from "./support/open-ledger.ts";
 
 let directory: string;
