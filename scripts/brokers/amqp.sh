@@ -5,7 +5,8 @@ distribution_port=${AMQP_DISTRIBUTION_PORT:-25673}
 export ERL_EPMD_PORT=${AMQP_EPMD_PORT:-14369}
 hello='AMQP\x00\x00\x09\x01'
 
-install() { need rabbitmq-server rabbitmq-server; }
+is_installed() { [ -x /usr/lib/rabbitmq/bin/rabbitmq-server ]; }
+install() { need rabbitmqctl rabbitmq-server; }
 
 # Started here, since Erlang would start one that listens on all interfaces and outlives it.
 prepare() {

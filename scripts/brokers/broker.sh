@@ -3,7 +3,7 @@
 #
 #   port      where it answers on 127.0.0.1
 #   hello     bytes, in the notation of printf, to which it answers at least one byte
-#   install   fetches what is missing
+#   is_installed, install
 #   prepare   runs before each start: writes configuration, formats a new data folder
 #   run       becomes the broker, by exec
 #   ended     runs after its end, for what it leaves behind
@@ -103,7 +103,8 @@ end_with() {
 }
 
 case $command in
-  install) install ;;
+  install) is_installed || install ;;
+  installed) is_installed ;;
   start) start ;;
   stop) end_with TERM ;;
   kill) end_with KILL ;;

@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # Brokers for tests, on loopback, without Docker.
 #
-#   scripts/brokers/brokers.sh install|start|stop|kill|status [nats|amqp|kafka|gcp-pubsub ...]
+#   scripts/brokers/brokers.sh install|installed|start|stop|kill|status [nats|amqp|kafka|gcp-pubsub ...]
 #
 # install  fetches what is missing: Debian packages, Maven Central, the Go module proxy. All but the Debian packages
 #          goes to BROKERS_HOME
+# installed  fails when one is not
 # start    starts those that don't run, and waits until each answers
 # stop     ends those that `start` started, by their process ids; what they stored is kept
 # kill     the same with SIGKILL, as a crash would
@@ -26,7 +27,7 @@ usage() {
 }
 
 command=${1:-}
-case $command in install | start | stop | kill | status) shift ;; *) usage ;; esac
+case $command in install | installed | start | stop | kill | status) shift ;; *) usage ;; esac
 [ $# -gt 0 ] || set -- nats amqp kafka gcp-pubsub
 for broker in "$@"; do
   case $broker in nats | amqp | kafka | gcp-pubsub) ;; *) usage ;; esac

@@ -4,8 +4,9 @@ port=${PUBSUB_PORT:-18085}
 hello='PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00'
 server=$bin/pubsub-server
 
+is_installed() { [ "$server" -nt "$here/pubsub/main.go" ] && [ "$server" -nt "$here/pubsub/go.mod" ]; }
+
 install() {
-  if [ "$server" -nt "$here/pubsub/main.go" ] && [ "$server" -nt "$here/pubsub/go.mod" ]; then return; fi
   need_go
   say "building the Pub/Sub server"
   (cd "$here/pubsub" && go build -o "$server" .)

@@ -8,8 +8,9 @@ advertised_port=${KAFKA_ADVERTISED_PORT:-$port}
 hello='\x00\x00\x00\x0a\x00\x12\x00\x00\x00\x00\x00\x01\xff\xff'
 lib=$BROKERS_HOME/kafka-$version
 
+is_installed() { [ -d "$lib" ]; }
+
 install() {
-  if [ -d "$lib" ]; then return; fi
   need java default-jre-headless
   need mvn maven
   say "fetching Kafka $version"

@@ -4,8 +4,9 @@ port=${NATS_PORT:-14222}
 hello='' # it speaks first
 server=$bin/nats-server-$version
 
+is_installed() { [ -x "$server" ]; }
+
 install() {
-  if [ -x "$server" ]; then return; fi
   need_go
   say "building nats-server $version"
   GOBIN=$bin go install "github.com/nats-io/nats-server/v2@v$version"

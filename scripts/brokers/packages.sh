@@ -6,7 +6,7 @@ bin=$BROKERS_HOME/bin
 # need COMMAND PACKAGE: installs the Debian package unless the command is there. RUNLEVEL=1 keeps a package from
 # starting a service.
 need() {
-  if command -v "$1" >/dev/null || [ -x "/usr/sbin/$1" ]; then return; fi
+  if command -v "$1" >/dev/null; then return; fi
   command -v apt-get >/dev/null || fail "needs $1: install it (on Debian: the package $2)"
   say "installing the Debian package $2"
   local as_root=()
