@@ -1,11 +1,13 @@
 /** Start, stop, restart and configuration of the real process. */
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { showSubscription, statusBecomes, subscribe, unique } from "../support/api.ts";
 import { eventually } from "../support/eventually.ts";
 import { call, json, publish, publishBatch, send } from "../support/http.ts";
-import { failOnLeaks } from "../support/leaks.ts";
+import { failOnLeaks, track } from "../support/leaks.ts";
 import { FailedStart, makeDirectory, startPulsebus } from "../support/pulsebus.ts";
 import { startReceiver } from "../support/receiver.ts";
 
@@ -147,6 +149,31 @@ describe("stopping", () => {
     await publish(second.url, topic, { id: "F-2" });
     await sink.received(2);
     expect(sink.ids()).toEqual(["F-1", "F-2"]);
+  });
+});
+
+describe("npm start", () => {
+  it("passes flags on, and ends the bus in good order when it is told to end", async () => {
+    await using directory = await dataDirectory();
+    const root = new URL("../../", import.meta.url).pathname;
+    const flags = ["--port", "0", "--data-dir", directory.path, "--log-format", "json"];
+    const npm = spawn("npm", ["start", "--", ...flags], { cwd: root, stdio: ["ignore", "pipe", "inherit"] });
+    const untrack = track("npm", () => npm.kill("SIGKILL"));
+    let output = "";
+    npm.stdout.on("data", (chunk) => {
+      output += chunk;
+    });
+    const url = await eventually(() => {
+      const [, found] = /"url":"([^"]+)"/.exec(output) ?? [];
+      if (found === undefined) throw new Error(`it does not listen: ${output}`);
+      return found;
+    }, 20_000);
+    expect((await send(`${url}/readyz`)).status).toBe(200);
+    npm.kill("SIGTERM");
+    await once(npm, "close");
+    untrack();
+    await expect(send(`${url}/readyz`)).rejects.toThrow(/ECONNREFUSED/);
+    expect(output).toContain('"signal":"SIGTERM"');
   });
 });
 
