@@ -157,8 +157,12 @@ describe("npm start", () => {
     await using directory = await dataDirectory();
     const root = new URL("../../", import.meta.url).pathname;
     const flags = ["--port", "0", "--data-dir", directory.path, "--log-format", "json"];
-    const npm = spawn("npm", ["start", "--", ...flags], { cwd: root, stdio: ["ignore", "pipe", "inherit"] });
-    const untrack = track("npm", () => npm.kill("SIGKILL"));
+    const npm = spawn("npm", ["start", "--", ...flags], {
+      cwd: root,
+      stdio: ["ignore", "pipe", "inherit"],
+      detached: true,
+    });
+    const untrack = track("npm", () => process.kill(-(npm.pid ?? 0), "SIGKILL"));
     let output = "";
     npm.stdout.on("data", (chunk) => {
       output += chunk;
@@ -170,9 +174,9 @@ describe("npm start", () => {
     }, 20_000);
     expect((await send(`${url}/readyz`)).status).toBe(200);
     npm.kill("SIGTERM");
+    await eventually(() => expect(send(`${url}/readyz`)).rejects.toThrow(/ECONNREFUSED/));
     await once(npm, "close");
     untrack();
-    await expect(send(`${url}/readyz`)).rejects.toThrow(/ECONNREFUSED/);
     expect(output).toContain('"signal":"SIGTERM"');
   });
 });
