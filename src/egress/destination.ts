@@ -37,6 +37,9 @@ export class UrlDestination implements Destination {
   /** The signals that are listened to already: one listener a signal, however many requests share it. */
   readonly #watched = new WeakSet<AbortSignal>();
   readonly #closing = new AbortController();
+  /** One timer for the request that expires first: a timer for each would cost as much as its encoding. */
+  #timer: NodeJS.Timeout | undefined;
+  #timerAt = Number.POSITIVE_INFINITY;
 
   constructor(options: DestinationOptions) {
     this.#options = options;
@@ -58,14 +61,33 @@ export class UrlDestination implements Destination {
         resolve(result);
       });
       this.#running.add(exchange);
+      if (exchange.expiresAt < this.#timerAt) this.#arm(exchange.expiresAt);
       origin.send(exchange);
     });
   }
 
   close(): void {
     this.#closing.abort();
+    clearTimeout(this.#timer);
     for (const exchange of this.#running) exchange.abort();
     this.#options.onClose(this);
+  }
+
+  #arm(expiresAt: number): void {
+    clearTimeout(this.#timer);
+    this.#timerAt = expiresAt;
+    this.#timer = setTimeout(() => this.#expire(), expiresAt - performance.now()).unref();
+  }
+
+  #expire(): void {
+    const now = performance.now();
+    let next = Number.POSITIVE_INFINITY;
+    for (const exchange of this.#running) {
+      if (exchange.expiresAt <= now) exchange.expire();
+      else next = Math.min(next, exchange.expiresAt);
+    }
+    this.#timerAt = next;
+    if (next !== Number.POSITIVE_INFINITY) this.#arm(next);
   }
 
   #watch(signal: AbortSignal): void {

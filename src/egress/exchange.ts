@@ -30,7 +30,8 @@ export class Exchange implements Dispatcher.DispatchHandler {
   readonly #queue: ExchangeQueue;
   readonly #onSettled: (exchange: Exchange, result: EgressResult) => void;
   readonly #timeoutMs: number;
-  readonly #deadline: NodeJS.Timeout;
+  /** Of `performance.now()`. Whoever sends the exchange lets it expire then. */
+  readonly expiresAt: number;
   #settled = false;
   #dispatched = false;
   #controller: Dispatcher.DispatchController | undefined;
@@ -52,7 +53,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
     this.#queue = queue;
     this.#onSettled = onSettled;
     this.#timeoutMs = timeoutMs;
-    this.#deadline = setTimeout(onDeadline, timeoutMs, this);
+    this.expiresAt = performance.now() + timeoutMs;
   }
 
   dispatchTo(dispatcher: Dispatcher): void {
@@ -109,7 +110,6 @@ export class Exchange implements Dispatcher.DispatchHandler {
   #settle(result: EgressResult): void {
     if (this.#settled) return;
     this.#settled = true;
-    clearTimeout(this.#deadline);
     this.#onSettled(this, result);
   }
 
@@ -130,10 +130,6 @@ export class Exchange implements Dispatcher.DispatchHandler {
     if (this.#controller === undefined) return "no connection";
     return this.#status === 0 ? "no response" : "no end of the response";
   }
-}
-
-function onDeadline(exchange: Exchange): void {
-  exchange.expire();
 }
 
 /** A character that the cut went through is left out rather than replaced. */
