@@ -4,4 +4,7 @@ import type { Adapter } from "../src/transport/adapter.ts";
 /** The embedded log is opened with the database that it shares with the store, so it stands apart. */
 export const loadEmbedded = () => import("./embedded/adapter.ts");
 
-export const adapters: Readonly<Record<string, () => Promise<{ readonly adapter: Adapter }>>> = {};
+export const adapters: Readonly<Record<string, () => Promise<{ readonly adapter: Adapter }>>> = {
+  "gcp-pubsub": () => import("./gcp-pubsub/adapter.ts"),
+  amqp: () => import("./amqp/adapter.ts"),
+};
