@@ -1,8 +1,8 @@
 import { randomUUID } from "node:crypto";
-import { afterAll, beforeAll, describe, it } from "vitest";
-import { type Harness, runCase } from "../../src/transport/conformance/case.ts";
-import { conformanceCases } from "../../src/transport/conformance/cases.ts";
+import { afterAll, beforeAll, describe } from "vitest";
+import type { Harness } from "../../src/transport/conformance/case.ts";
 import { EmbeddedLog, SETTINGS } from "../adapters/embedded/log.ts";
+import { testConformance } from "../support/conformance.ts";
 
 /** What a case needs at most: many restarts with both threads, on a machine that does other things as well. */
 const CASE_TIMEOUT_MS = 60_000;
@@ -18,11 +18,7 @@ describe("the embedded transport", () => {
 
   afterAll(() => log.remove());
 
-  for (const conformanceCase of conformanceCases) {
-    it(`${conformanceCase.id}: ${conformanceCase.title}`, { timeout: CASE_TIMEOUT_MS }, async ({ skip }) => {
-      if ((await runCase(conformanceCase, harness)) === "skipped") skip("the embedded log can't show it");
-    });
-  }
+  testConformance(() => harness, { timeoutMs: CASE_TIMEOUT_MS });
 });
 
 function harnessOf(log: EmbeddedLog): Harness {

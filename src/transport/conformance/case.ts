@@ -7,6 +7,18 @@
  */
 import type { Capabilities, TopicSettings, Transport } from "../port.ts";
 
+/**
+ * What happens to the connections of a transport. `cut`: they break, new ones are refused. `stall`: nothing passes.
+ * `halfOpen`: what is sent is lost, and nobody is told. A harness which can only do one of them does that.
+ */
+export type Outage = "cut" | "stall" | "halfOpen";
+
+/** A transport that the case closes; `dispose` then frees what is left of it. */
+export interface OtherTransport {
+  readonly transport: Transport;
+  dispose(): Promise<void>;
+}
+
 /** The transport under test, and what a case may do to the world around it. */
 export interface Harness {
   /** The one that is open now: `restart` replaces it. */
@@ -21,14 +33,25 @@ export interface Harness {
   readonly quietMs: number;
   /** What must never appear in an error's message. */
   readonly secrets: readonly string[];
-  /** One more transport of the same kind, which the case closes; `dispose` then frees what is left of it. */
-  open(): Promise<{ readonly transport: Transport; dispose(): Promise<void> }>;
+  /** One more transport of the same kind. */
+  open(): Promise<OtherTransport>;
+  /**
+   * One more transport of the same bus on the same native topics, as another process would open it. Absent where only
+   * one process can.
+   */
+  readonly attach?: () => Promise<OtherTransport>;
   /** Ends the transport, and for a broker the broker too, and starts it again. */
   restart(): Promise<void>;
   /** Makes the transport unusable until the answer is called. Absent where that can't be done. */
-  readonly outage?: () => Promise<() => Promise<void>>;
+  readonly outage?: (kind: Outage) => Promise<() => Promise<void>>;
   /** Stores a native message that is no CloudEvent. Absent where the transport holds nothing else. */
   readonly publishForeign?: (address: string, bytes: Buffer) => Promise<void>;
+  /** What a restart keeps of the acks: each (the default), or one offset, after which settled events are repeated. */
+  readonly keepsAcks?: "each" | "offset";
+  /** After this the broker hands an unsettled event out again when nobody extends its lease, ms. Absent: never. */
+  readonly leaseMs?: number;
+  /** Events of a large backlog: less than `BACKLOG` where the server of the tests is slow. */
+  readonly backlog?: number;
 }
 
 export interface ConformanceCase {

@@ -1,10 +1,12 @@
-/** All cases, in the order of their ids. */
+/** All cases. */
 import type { ConformanceCase } from "./case.ts";
 import { deliveryCases } from "./delivery.ts";
 import { fidelityCases } from "./fidelity.ts";
 import { flowCases } from "./flow.ts";
+import { groupCases } from "./groups.ts";
 import { lifecycleCases } from "./lifecycle.ts";
 import { openingCases } from "./opening.ts";
+import { outageCases } from "./outages.ts";
 import { publishCases } from "./publish.ts";
 import { settlementCases } from "./settlement.ts";
 
@@ -15,5 +17,7 @@ export const conformanceCases: readonly ConformanceCase[] = [
   ...deliveryCases,
   ...settlementCases,
   ...flowCases,
+  ...outageCases,
   ...lifecycleCases,
+  ...groupCases,
 ];

@@ -4,8 +4,10 @@ import { TransportError } from "../port.ts";
 import type { ConformanceCase } from "./case.ts";
 import { makeEvent } from "./events.ts";
 import {
+  assertFlows,
   assertRefused,
   assertRejects,
+  EVERYTHING,
   inTime,
   openConsumer,
   publishAll,
@@ -59,6 +61,24 @@ export const openingCases: readonly ConformanceCase[] = [
     },
   },
   {
+    id: "T5",
+    title: "of two transports, what one does and its end do not touch the other",
+    async run(harness) {
+      const { address, group } = await topicWithGroup(harness);
+      const { transport: other, dispose } = await harness.open();
+      const otherAddress = harness.name();
+      await other.provision(otherAddress, { ...harness.settings, mode: "structured" });
+      await other.createGroup(otherAddress, group, { at: "latest" });
+      const consumer = openConsumer(harness, address, group);
+      await assertFlows(other, otherAddress, other.consumer(otherAddress, group, { matcher: EVERYTHING }));
+      await assertFlows(harness.transport, address, consumer);
+      await other.deprovision(otherAddress);
+      await inTime(other.close(soon()), "close");
+      await dispose();
+      await assertFlows(harness.transport, address, consumer);
+    },
+  },
+  {
     id: "T7",
     title: "provision is idempotent, takes new settings, and keeps events and groups; deprovision is idempotent",
     async run(harness) {
@@ -84,7 +104,7 @@ export const openingCases: readonly ConformanceCase[] = [
     async run({ transport, outage }) {
       await inTime(transport.check(), "check");
       if (outage === undefined) return;
-      const recover = await outage();
+      const recover = await outage("cut");
       await assert.rejects(inTime(transport.check(), "check in an outage"));
       await recover();
       await inTime(transport.check(), "check after the outage");

@@ -1,6 +1,6 @@
 /** T17–T22: publishing. */
 import assert from "node:assert/strict";
-import type { ConformanceCase } from "./case.ts";
+import type { ConformanceCase, Harness, Outage } from "./case.ts";
 import { assertSameIds, idsOf, makeEvent, makeEvents } from "./events.ts";
 import {
   assertRefused,
@@ -8,6 +8,7 @@ import {
   inTime,
   openConsumer,
   publishAll,
+  publishRecovered,
   receiveAndAck,
   soon,
   topicWithGroup,
@@ -16,6 +17,8 @@ import {
 const PUBLISHERS = 40;
 const CALLS = 25;
 const TOPICS = 16;
+/** How long a publish may try in an outage. */
+const OUTAGE_DEADLINE = 2_000;
 
 export const publishCases: readonly ConformanceCase[] = [
   {
@@ -125,6 +128,27 @@ export const publishCases: readonly ConformanceCase[] = [
       const passed = harness.transport.publisher(address).publish([makeEvent()], Date.now() - 1);
       const [result] = await inTime(passed, "a publish whose deadline has passed", 5_000);
       assert.ok(result !== undefined && (result.ok || result.error.code === "timeout"), "stored, or out of time");
+      for (const kind of ["cut", "stall"] as const) await answersInOutage(harness, address, kind);
     },
   },
 ];
+
+/** While nothing gets through, each publish fails by its deadline as something that may work later. */
+async function answersInOutage(harness: Harness, address: string, kind: Outage): Promise<void> {
+  if (harness.outage === undefined) return;
+  const publisher = harness.transport.publisher(address);
+  await publishAll(harness, address, [makeEvent()]); // it is connected
+  const recover = await harness.outage(kind);
+  try {
+    const calls = Array.from({ length: 3 }, () => publisher.publish(makeEvents(2), soon(OUTAGE_DEADLINE)));
+    const results = (await inTime(Promise.all(calls), `a publish (${kind})`, 2 * OUTAGE_DEADLINE)).flat();
+    assert.equal(results.length, 6);
+    for (const result of results) {
+      assert.ok(!result.ok, "stored, while nothing gets through");
+      assert.ok(["unavailable", "timeout"].includes(result.error.code), `${kind}: ${result.error.code}`);
+    }
+  } finally {
+    await recover();
+  }
+  await publishRecovered(harness, address, [makeEvent()]);
+}

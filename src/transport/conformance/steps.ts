@@ -10,6 +10,14 @@ import { idOf, makeEvent } from "./events.ts";
 const PATIENCE = 30_000;
 /** The page that steps receive by. */
 const PAGE = 256;
+/** More than any adapter keeps ready in memory. */
+const BACKLOG = 10_000;
+/** Events of one call when many are published. */
+const PUBLISH_PAGE = 500;
+/** How often a condition is looked at that nothing tells of. */
+const LOOK_EVERY = 10;
+/** After an outage: the promise is 5 s (on a machine that does nothing else). */
+const RECOVERY = 10_000;
 
 export const EVERYTHING: Matcher = { matches: () => true, types: undefined, source: undefined };
 
@@ -49,6 +57,52 @@ export async function publishAll({ transport }: Harness, address: string, events
   const results = await inTime(publisher.publish(events, soon()), "publish");
   assert.equal(results.length, events.length, "one result per event");
   for (const result of results) assertStored(result);
+}
+
+export async function publishInPages(harness: Harness, address: string, events: readonly Event[]): Promise<void> {
+  for (let at = 0; at < events.length; at += PUBLISH_PAGE) {
+    await publishAll(harness, address, events.slice(at, at + PUBLISH_PAGE));
+  }
+}
+
+/** Publishes one by one after an outage: each until it is stored, so that one may be stored twice. */
+export async function publishRecovered(
+  { transport }: Harness,
+  address: string,
+  events: readonly Event[],
+): Promise<void> {
+  const publisher = transport.publisher(address);
+  const deadline = soon(RECOVERY);
+  for (const event of events) {
+    for (let isStored = false; !isStored; ) {
+      const [result] = await inTime(publisher.publish([event], soon(1_000)), "publish", 2_000);
+      isStored = result?.ok === true;
+      if (!isStored) assert.ok(Date.now() < deadline, `nothing is stored within ${RECOVERY} ms after the outage`);
+    }
+  }
+}
+
+export function backlogOf({ backlog = BACKLOG }: Harness): number {
+  return backlog;
+}
+
+/** Waits for a condition that nothing tells of. */
+export async function until(isTrue: () => boolean, what: string, ms: number = PATIENCE): Promise<void> {
+  const deadline = soon(ms);
+  while (!isTrue()) {
+    assert.ok(Date.now() < deadline, `${what}: not within ${ms} ms`);
+    await pause(LOOK_EVERY);
+  }
+}
+
+/** As `until`, for what must be so soon after an outage. */
+export function untilRecovered(isTrue: () => boolean, what: string): Promise<void> {
+  return until(isTrue, `${what} after the outage`, RECOVERY);
+}
+
+/** How long something lasts, not a wait for something. */
+export function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
 export function assertStored(result: PublishResult | undefined): asserts result is PublishResult & { ok: true } {
