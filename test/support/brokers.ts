@@ -88,7 +88,7 @@ export function describeOwnBroker(
   });
 }
 
-export interface OwnBrokerOptions {
+interface OwnBrokerOptions {
   /** The port that Kafka tells its clients to connect to, when that is a proxy's. */
   readonly advertisedPort?: () => number | Promise<number>;
 }

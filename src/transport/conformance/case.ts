@@ -14,7 +14,7 @@ import type { Capabilities, TopicSettings, Transport } from "../port.ts";
 export type Outage = "cut" | "stall" | "halfOpen";
 
 /** A transport that the case closes; `dispose` then frees what is left of it. */
-export interface OtherTransport {
+interface OtherTransport {
   readonly transport: Transport;
   dispose(): Promise<void>;
 }
