@@ -14,6 +14,7 @@ import type { Plan, TransportPlan } from "./config/plan.ts";
 import { EMBEDDED } from "./config/transports.ts";
 import { openEgress } from "./egress/egress.ts";
 import { openServer } from "./http/server.ts";
+import { faultAt } from "./pointer.ts";
 import { systemClock } from "./runtime/clock.ts";
 import type { Logger } from "./runtime/logger.ts";
 import { systemRandom } from "./runtime/random.ts";
@@ -24,7 +25,7 @@ import { openSqliteStore, storeModule } from "./store/sqlite/store.ts";
 import { openLog } from "./telemetry/log.ts";
 import { openMetrics } from "./telemetry/metrics.ts";
 import type { Adapter, AdapterContext } from "./transport/adapter.ts";
-import type { Transport } from "./transport/port.ts";
+import type { TopicSettings, Transport } from "./transport/port.ts";
 import { VERSION } from "./version.ts";
 
 /** The adapters that this build has, handed in by the composition root. */
@@ -98,19 +99,30 @@ async function startBus(
 async function openTransports(plan: Plan, logger: Logger, database: Database, adapters: Adapters) {
   const common = { busId: plan.busId, clock: systemClock, logger };
   const transports = new Map<string, OpenTransport>();
-  for (const { name, adapter, settings } of plan.transports) {
-    const transport =
+  for (const transportPlan of plan.transports) {
+    const { name, adapter } = transportPlan;
+    const open =
       name === EMBEDDED
-        ? await adapters.embedded.open(database, common)
-        : await openTransport(await adapters.load(adapter), settings, { name, ...common });
-    transports.set(name, { name, adapter, transport });
+        ? { transport: await adapters.embedded.open(database, common), topicOptions: refuseOptions }
+        : await openTransport(await adapters.load(adapter), transportPlan, { name, ...common });
+    transports.set(name, { name, adapter, ...open });
   }
   return transports;
 }
 
-function openTransport(adapter: Adapter | undefined, settings: TransportPlan["settings"], context: AdapterContext) {
-  if (adapter === undefined) throw new Error(`the plan names an adapter that is not there: ${context.name}`);
-  return adapter.open(validateAdapterSettings(adapter.schema, "", settings, `/transports/${context.name}`), context);
+async function openTransport(adapter: Adapter | undefined, { name, settings }: TransportPlan, context: AdapterContext) {
+  if (adapter === undefined) throw new Error(`the plan names an adapter that is not there: ${name}`);
+  const { schema } = adapter;
+  const transport = await adapter.open(validateAdapterSettings(schema, "", settings, `/transports/${name}`), context);
+  const topicOptions = (options: TopicSettings["options"]) =>
+    validateAdapterSettings(schema, "/$defs/topic", options, "/options");
+  return { transport, topicOptions };
+}
+
+function refuseOptions(options: TopicSettings["options"]) {
+  const [first] = Object.keys(options);
+  if (first === undefined) return options;
+  throw faultAt("invalid-request", `/options/${first}`, "the embedded transport has no options");
 }
 
 /** The first signal is asked for in good order; from then on the next one ends the process by itself. */

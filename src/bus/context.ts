@@ -7,13 +7,15 @@ import type { Random } from "../runtime/random.ts";
 import type { Sink } from "../sink/port.ts";
 import type { Store } from "../store/port.ts";
 import type { SinkAddress, Subscription } from "../subscription/subscription.ts";
-import { type Transport, TransportError } from "../transport/port.ts";
+import { type TopicSettings, type Transport, TransportError } from "../transport/port.ts";
 
 export interface OpenTransport {
   readonly name: string;
   /** The adapter's name. */
   readonly adapter: string;
   readonly transport: Transport;
+  /** The adapter's own settings of a topic, validated and with their defaults. Throws `invalid-request`. */
+  readonly topicOptions: (options: TopicSettings["options"]) => TopicSettings["options"];
 }
 
 export interface BusContext {

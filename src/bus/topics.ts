@@ -73,7 +73,7 @@ export class Topics {
       else await this.#provision(record, record.state === "provisioning");
     }
     for (const plan of internal) await this.#apply(plan, "internal");
-    for (const plan of configured) await this.#apply(plan, "config");
+    for (const plan of configured) await this.#apply(this.#withOptions(plan), "config");
   }
 
   get(name: string): Topic | undefined {
@@ -108,7 +108,7 @@ export class Topics {
   }
 
   create(name: string, input: unknown): Promise<{ created: boolean; topic: Topic }> {
-    const plan = resolveTopic(name, input, this.#context.plan.topicDefaults);
+    const plan = this.#withOptions(resolveTopic(name, input, this.#context.plan.topicDefaults));
     return this.#queue.run(name, async () => {
       const existing = this.#topics.get(name);
       if (existing === undefined) return { created: true, topic: await this.#create({ plan, origin: "api" }) };
@@ -126,6 +126,12 @@ export class Topics {
       this.#topics.delete(name);
       await this.#remove(name, { plan: topic.plan, origin: topic.origin, state: "deleting" });
     });
+  }
+
+  /** The adapter's own settings, checked by it. */
+  #withOptions(plan: TopicPlan): TopicPlan {
+    const options = this.#context.transports.get(plan.transport)?.topicOptions(plan.settings.options);
+    return options === undefined ? plan : { ...plan, settings: { ...plan.settings, options } };
   }
 
   #createOnPublish(name: string): Promise<Topic> {

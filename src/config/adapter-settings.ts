@@ -5,7 +5,7 @@ import { explain } from "./explain.ts";
 
 /**
  * The settings with the schema's defaults filled in. `part` is a JSON pointer into the schema, such as `/$defs/topic`;
- * `at` is where the settings stand in the configuration. Throws `invalid-configuration` for the first fault.
+ * `at` is where the settings stand in the configuration. Throws `invalid-request` for the first fault.
  */
 export function validateAdapterSettings(
   schema: object,
@@ -28,5 +28,5 @@ export function validateAdapterSettings(
   if (isValid(filled)) return filled;
   const [first] = isValid.errors ?? [];
   const fault = first && explain(first);
-  throw faultAt("invalid-configuration", `${at}${fault?.at ?? ""}`, fault?.message ?? "is not what the adapter takes");
+  throw faultAt("invalid-request", `${at}${fault?.at ?? ""}`, fault?.message ?? "is not what the adapter takes");
 }

@@ -1,5 +1,6 @@
 /** The configuration as users write it; its shape, descriptions and defaults stand in `schemas/config.schema.json`. */
 import type { SubscriptionInput } from "../subscription/subscription.ts";
+import type { TopicSettings } from "../transport/port.ts";
 import type { Plan } from "./plan.ts";
 
 /** Bytes, or a string such as `10GiB`. */
@@ -17,6 +18,11 @@ export interface TopicDefaultsInput {
 export interface TopicInput extends TopicDefaultsInput {
   readonly address?: string;
   readonly place?: string;
+  readonly envelope?: TopicSettings["envelope"];
+  readonly mode?: TopicSettings["mode"];
+  readonly key?: string;
+  readonly provision?: boolean;
+  readonly options?: TopicSettings["options"];
 }
 
 export interface TransportInput {

@@ -7,10 +7,11 @@ import { mapStrings } from "../json-value.ts";
 import { POLICY_DEFAULTS } from "../subscription/policy.ts";
 import type { DeliveryPolicy, SinkAddress, Subscription } from "../subscription/subscription.ts";
 import { formatDuration, formatSize } from "../units.ts";
-import type { ConfigInput, TopicDefaultsInput, TopicInput } from "./input.ts";
+import type { ConfigInput } from "./input.ts";
 import { escapeReferences } from "./interpolate.ts";
-import type { Plan, TopicPlan } from "./plan.ts";
+import type { Plan } from "./plan.ts";
 import { COVERED, coverSecret } from "./secrets.ts";
+import { describeTopic, describeTopicDefaults } from "./topic.ts";
 
 /** The plan as YAML. */
 export function renderPlan(plan: Plan): string {
@@ -42,24 +43,6 @@ export function describePlan(plan: Plan): ConfigInput {
     subscriptions: Object.fromEntries(plan.subscriptions.map((entry) => [entry.id, describeSubscription(entry)])),
   };
   return mapStrings(described, (text, at) => escapeReferences(coverSecret(text, at))) as ConfigInput;
-}
-
-function describeTopicDefaults({ transport, strict, settings }: Plan["topicDefaults"]): TopicDefaultsInput {
-  return {
-    transport,
-    strict,
-    retention: {
-      maxAge: formatDuration(settings.retention.maxAgeMs),
-      maxBytes: formatSize(settings.retention.maxBytes),
-    },
-    holdBack: formatDuration(settings.holdBackMs),
-    whenFull: settings.whenFull,
-  };
-}
-
-function describeTopic(topic: TopicPlan): TopicInput {
-  const place = topic.place === undefined ? {} : { place: topic.place };
-  return { address: topic.address, ...place, ...describeTopicDefaults(topic) };
 }
 
 type SubscriptionEntry = NonNullable<ConfigInput["subscriptions"]>[string];

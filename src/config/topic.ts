@@ -1,12 +1,21 @@
 /** Topics: from what the user wrote to what the bus runs. */
 import { SETTING_BYTES_MAX, SETTING_MS_MAX } from "../limits.ts";
+import { faultAt } from "../pointer.ts";
 import { checkTopicName } from "../subscription/names.ts";
 import type { TopicSettings } from "../transport/port.ts";
-import { parseDuration, parseDurationBetween, parseSize, parseSizeBetween } from "../units.ts";
+import {
+  formatDuration,
+  formatSize,
+  parseDuration,
+  parseDurationBetween,
+  parseSize,
+  parseSizeBetween,
+} from "../units.ts";
 import { CONFIG_DEFAULTS } from "./defaults.ts";
 import type { SizeInput, TopicDefaultsInput, TopicInput } from "./input.ts";
 import type { Plan, TopicPlan } from "./plan.ts";
 import { validateTopicInput } from "./schema.ts";
+import { EMBEDDED } from "./transports.ts";
 
 type TopicDefaults = Plan["topicDefaults"];
 
@@ -36,12 +45,40 @@ export function resolveTopic(name: string, input: unknown, defaults: TopicDefaul
 
 /** `at` is the JSON pointer of the input, whose shape is valid. Throws `invalid-request`. */
 export function planTopic(name: string, input: TopicInput, defaults: TopicDefaults, at: string): TopicPlan {
+  const common = planTopicDefaults(input, defaults, at);
+  refuseMeaningless(input, common.transport, at);
   return {
     name,
     address: input.address ?? name,
-    ...planTopicDefaults(input, defaults, at),
+    ...common,
     place: input.place ?? defaults.place,
+    settings: { ...common.settings, ...planNative(input) },
   };
+}
+
+function planNative({ envelope, mode, key, provision, options }: TopicInput) {
+  const native = TOPIC_DEFAULTS.settings;
+  return {
+    envelope: envelope ?? native.envelope,
+    mode: mode ?? native.mode,
+    key,
+    provision: provision ?? native.provision,
+    options: options ?? native.options,
+  };
+}
+
+const OF_THE_EMBEDDED = ["retention", "holdBack", "whenFull"] as const;
+const OF_BROKERS = ["envelope", "mode", "key", "provision"] as const;
+
+/** A setting that the topic's transport does not act on would be a promise that nobody keeps. */
+function refuseMeaningless(input: TopicInput, transport: string, at: string): void {
+  const isEmbedded = transport === EMBEDDED;
+  const meaningless = (isEmbedded ? OF_BROKERS : OF_THE_EMBEDDED).find((setting) => input[setting] !== undefined);
+  if (meaningless === undefined) return;
+  const reason = isEmbedded
+    ? "has no meaning on the embedded transport: leave it out"
+    : "is of the embedded transport; a broker keeps its own: see the adapter's `options`";
+  throw faultAt("invalid-request", `${at}/${meaningless}`, reason);
 }
 
 /** What `input` says, and what `fallback` says where it says nothing. */
@@ -73,4 +110,25 @@ function settingMs(text: string | undefined, at: string): number | undefined {
 
 function settingBytes(size: SizeInput | undefined, at: string): number | undefined {
   return size === undefined ? undefined : parseSizeBetween(size, 1, SETTING_BYTES_MAX, at);
+}
+
+/** A topic in the form in which users write it, with what its transport acts on and every default. */
+export function describeTopic({ transport, address, strict, place, settings }: TopicPlan): TopicInput {
+  const { retention, holdBackMs, whenFull, envelope, mode, key, provision, options } = settings;
+  const common = { address, ...(place === undefined ? {} : { place }), transport, strict };
+  if (transport !== EMBEDDED) return { ...common, envelope, mode, ...(key && { key }), provision, options };
+  return { ...common, ...describeEmbedded({ retention, holdBackMs, whenFull }) };
+}
+
+export function describeTopicDefaults({ transport, strict, settings }: TopicDefaults): TopicDefaultsInput {
+  return { transport, strict, ...describeEmbedded(settings) };
+}
+
+function describeEmbedded(settings: Pick<TopicSettings, "retention" | "holdBackMs" | "whenFull">) {
+  const { retention, holdBackMs, whenFull } = settings;
+  return {
+    retention: { maxAge: formatDuration(retention.maxAgeMs), maxBytes: formatSize(retention.maxBytes) },
+    holdBack: formatDuration(holdBackMs),
+    whenFull,
+  };
 }

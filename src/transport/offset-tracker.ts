@@ -26,6 +26,11 @@ export class OffsetTracker {
     return value;
   }
 
+  /** Ascending. */
+  get open(): Iterable<bigint> {
+    return this.#open;
+  }
+
   get openCount(): number {
     return this.#open.size;
   }

@@ -52,7 +52,9 @@ export async function openTestBus({ directory, yaml, wrapStore = (store) => stor
   const transport = await openEmbedded(database, { busId: plan.busId, clock, logger: silent });
   const bus = await openBus({
     plan,
-    transports: new Map([["embedded", { name: "embedded", adapter: "embedded", transport }]]),
+    transports: new Map([
+      ["embedded", { name: "embedded", adapter: "embedded", transport, topicOptions: (options) => options }],
+    ]),
     ...{ store, clock, logger: silent, random: Math.random, newId: randomUUID },
     openWebhook: (subscription, { url }) =>
       openWebhookSink({ url, subscription, egress, clock, version: "test", counters: { retryAfterIgnored: 0 } }),

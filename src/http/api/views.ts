@@ -8,11 +8,11 @@ import type {
   TraceDelivery,
   TransportView,
 } from "../../bus/bus.ts";
+import { describeTopic } from "../../config/topic.ts";
 import type { Event } from "../../event/event.ts";
 import { encodeStructured } from "../../event/json.ts";
 import type { AttemptRecord, DeliveryRow, DeliveryRowWithHistory, Page } from "../../store/port.ts";
 import { type Item, isMalformed, type Malformed, type TopicStats } from "../../transport/port.ts";
-import { formatDuration, formatSize } from "../../units.ts";
 import { RawJson } from "./json.ts";
 
 export function pageView<T>(page: Page<T>, view: (item: T) => object): object {
@@ -20,19 +20,7 @@ export function pageView<T>(page: Page<T>, view: (item: T) => object): object {
 }
 
 export function topicView({ plan, origin, stats }: TopicView): object {
-  const { retention, holdBackMs, whenFull } = plan.settings;
-  return {
-    name: plan.name,
-    transport: plan.transport,
-    address: plan.address,
-    strict: plan.strict,
-    place: plan.place,
-    retention: { maxAge: formatDuration(retention.maxAgeMs), maxBytes: formatSize(retention.maxBytes) },
-    holdBack: formatDuration(holdBackMs),
-    whenFull,
-    origin,
-    stats: topicStatsView(stats),
-  };
+  return { name: plan.name, ...describeTopic(plan), origin, stats: topicStatsView(stats) };
 }
 
 function topicStatsView({ events, bytes, oldestAt, newestAt }: TopicStats): object {

@@ -7,6 +7,7 @@ import {
   assertFlows,
   assertRefused,
   assertRejects,
+  duringOutage,
   EVERYTHING,
   inTime,
   openConsumer,
@@ -14,6 +15,7 @@ import {
   receiveAndAck,
   soon,
   topicWithGroup,
+  untilItResolves,
 } from "./steps.ts";
 
 export const openingCases: readonly ConformanceCase[] = [
@@ -101,13 +103,12 @@ export const openingCases: readonly ConformanceCase[] = [
   {
     id: "T8",
     title: "check tells the truth",
-    async run({ transport, outage }) {
+    async run(harness) {
+      const { transport } = harness;
       await inTime(transport.check(), "check");
-      if (outage === undefined) return;
-      const recover = await outage("cut");
-      await assert.rejects(inTime(transport.check(), "check in an outage"));
-      await recover();
-      await inTime(transport.check(), "check after the outage");
+      if (harness.outage === undefined) return;
+      await duringOutage(harness, "cut", () => assert.rejects(inTime(transport.check(), "check in an outage")));
+      await untilItResolves(() => transport.check(), "check");
     },
   },
 ];

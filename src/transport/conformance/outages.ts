@@ -3,7 +3,17 @@ import assert from "node:assert/strict";
 import type { Consumer, Transport } from "../port.ts";
 import type { ConformanceCase, Harness, Outage } from "./case.ts";
 import { idsOf, makeEvent } from "./events.ts";
-import { inTime, openConsumer, pause, publishRecovered, soon, topicWithGroup, until, untilRecovered } from "./steps.ts";
+import {
+  duringOutage,
+  inTime,
+  openConsumer,
+  pause,
+  publishRecovered,
+  soon,
+  topicWithGroup,
+  until,
+  untilRecovered,
+} from "./steps.ts";
 
 /** Longer than a client's first attempts to connect again. */
 const OUTAGE = 4_000;
@@ -30,10 +40,10 @@ export const outageCases: readonly ConformanceCase[] = [
       const { address, group } = await topicWithGroup(harness);
       const traffic = new Traffic(harness, address, group);
       await until(() => traffic.received.size >= BEFORE, "the first events");
-      const recover = await inTime(requireOutage(harness)("halfOpen"), "an outage");
       const isNoticed = () => traffic.consumer.state.status === "reconnecting" && traffic.failed > 0;
-      await until(isNoticed, "the consumer and the publisher notice", HEARTBEATS);
-      await recover();
+      await duringOutage(harness, "halfOpen", () =>
+        until(isNoticed, "the consumer and the publisher notice", HEARTBEATS),
+      );
       await traffic.assertResumes();
       await traffic.assertNothingLost();
     },
@@ -44,16 +54,12 @@ async function resumesAfter(harness: Harness, kind: Outage): Promise<void> {
   const { address, group } = await topicWithGroup(harness);
   const traffic = new Traffic(harness, address, group);
   await until(() => traffic.received.size >= BEFORE, "the first events");
-  const recover = await inTime(requireOutage(harness)(kind), "an outage");
-  await pause(OUTAGE);
-  await until(() => traffic.failed > 0, "a publish fails");
-  await recover();
+  await duringOutage(harness, kind, async () => {
+    await pause(OUTAGE);
+    await until(() => traffic.failed > 0, "a publish fails");
+  });
   await traffic.assertResumes();
   await traffic.assertNothingLost();
-}
-
-function requireOutage({ outage }: Harness): NonNullable<Harness["outage"]> {
-  return outage ?? assert.fail("the harness has no outage");
 }
 
 /** One publisher and one consumer that go on whatever happens. */

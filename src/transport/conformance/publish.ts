@@ -5,6 +5,7 @@ import { assertSameIds, idsOf, makeEvent, makeEvents } from "./events.ts";
 import {
   assertRefused,
   assertStored,
+  duringOutage,
   inTime,
   openConsumer,
   publishAll,
@@ -138,8 +139,7 @@ async function answersInOutage(harness: Harness, address: string, kind: Outage):
   if (harness.outage === undefined) return;
   const publisher = harness.transport.publisher(address);
   await publishAll(harness, address, [makeEvent()]); // it is connected
-  const recover = await harness.outage(kind);
-  try {
+  await duringOutage(harness, kind, async () => {
     const calls = Array.from({ length: 3 }, () => publisher.publish(makeEvents(2), soon(OUTAGE_DEADLINE)));
     const results = (await inTime(Promise.all(calls), `a publish (${kind})`, 2 * OUTAGE_DEADLINE)).flat();
     assert.equal(results.length, 6);
@@ -147,8 +147,6 @@ async function answersInOutage(harness: Harness, address: string, kind: Outage):
       assert.ok(!result.ok, "stored, while nothing gets through");
       assert.ok(["unavailable", "timeout"].includes(result.error.code), `${kind}: ${result.error.code}`);
     }
-  } finally {
-    await recover();
-  }
+  });
   await publishRecovered(harness, address, [makeEvent()]);
 }

@@ -8,6 +8,7 @@ import {
   assertFlows,
   assertQuiet,
   backlogOf,
+  duringOutage,
   inTime,
   openConsumer,
   publishAll,
@@ -224,8 +225,7 @@ export const settlementCases: readonly ConformanceCase[] = [
 async function acksAfterOutage(harness: Harness): Promise<void> {
   if (harness.outage === undefined) return;
   const { address, consumer, items, ids } = await received(harness, 8);
-  const recover = await harness.outage("cut");
-  await recover();
+  await duringOutage(harness, "cut", async () => {});
   const later = makeEvents(8); // new deliveries, which may get the numbers of old ones
   await publishRecovered(harness, address, later);
   const owed = [...ids.slice(4), ...later.map(({ id }) => id)];
@@ -240,9 +240,9 @@ async function acksAfterOutage(harness: Harness): Promise<void> {
 async function settlesInOutage(harness: Harness): Promise<void> {
   if (harness.outage === undefined) return;
   const { address, consumer, items, ids } = await received(harness, 4);
-  const recover = await harness.outage("cut");
-  for (const [index, item] of items.entries()) consumer.settle(item, index < 2 ? "ack" : "release");
-  await recover();
+  await duringOutage(harness, "cut", async () => {
+    for (const [index, item] of items.entries()) consumer.settle(item, index < 2 ? "ack" : "release");
+  });
   const later = makeEvents(1);
   await publishRecovered(harness, address, later);
   await receiveUntil(consumer, [...ids.slice(2), ...later.map(({ id }) => id)]);

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import type { Event } from "../../event/event.ts";
 import type { Consumer, Item, Matcher, PublishResult, Transport, TransportErrorCode } from "../port.ts";
 import { TransportError } from "../port.ts";
-import type { Harness } from "./case.ts";
+import type { Harness, Outage } from "./case.ts";
 import { idOf, makeEvent } from "./events.ts";
 
 /** No step of a case takes longer on a transport that works. */
@@ -65,6 +65,17 @@ export async function publishInPages(harness: Harness, address: string, events: 
   }
 }
 
+/** Does the work while nothing gets through; afterwards everything does again, also when the work failed. */
+export async function duringOutage(harness: Harness, kind: Outage, work: () => Promise<void>): Promise<void> {
+  const recover = await harness.outage?.(kind);
+  assert.ok(recover !== undefined, "a harness with outages");
+  try {
+    await work();
+  } finally {
+    await inTime(recover(), "the end of an outage");
+  }
+}
+
 /** Publishes one by one after an outage: each until it is stored, so that one may be stored twice. */
 export async function publishRecovered(
   { transport }: Harness,
@@ -98,6 +109,17 @@ export async function until(isTrue: () => boolean, what: string, ms: number = PA
 /** As `until`, for what must be so soon after an outage. */
 export function untilRecovered(isTrue: () => boolean, what: string): Promise<void> {
   return until(isTrue, `${what} after the outage`, RECOVERY);
+}
+
+/** As `untilRecovered`, for a call that fails until then. */
+export async function untilItResolves(call: () => Promise<unknown>, what: string): Promise<void> {
+  const deadline = soon(RECOVERY);
+  for (;;) {
+    const outcome = await inTime(Promise.allSettled([call()]), what);
+    if (outcome[0].status === "fulfilled") return;
+    assert.ok(Date.now() < deadline, `${what} after the outage: ${outcome[0].reason}`);
+    await pause(LOOK_EVERY);
+  }
 }
 
 /** How long something lasts, not a wait for something. */

@@ -156,6 +156,6 @@ describe("the body of PUT /topics/{topic}", () => {
         message: 'retention.maxage: unknown field; did you mean "maxAge"?',
       }),
     );
-    expect(() => validateTopicInput({ envelope: "raw" })).toThrow(expect.objectContaining({ code: "not-supported" }));
+    expect(() => validateTopicInput({ archive: true })).toThrow(expect.objectContaining({ code: "not-supported" }));
   });
 });
