@@ -1,0 +1,28 @@
+/** The publisher of the port. All publishers of a topic share its sender. */
+import type { Event } from "../../src/event/event.ts";
+import type { Publisher, PublishResult } from "../../src/transport/port.ts";
+import type { KafkaContext } from "./context.ts";
+import { refuseAll, type Sender } from "./sender.ts";
+import { untilDeadline } from "./within.ts";
+
+export class KafkaPublisher implements Publisher {
+  readonly #context: KafkaContext;
+  readonly #sender: Sender;
+  #isClosed = false;
+
+  constructor(context: KafkaContext, sender: Sender) {
+    this.#context = context;
+    this.#sender = sender;
+  }
+
+  async publish(events: readonly Event[], deadline: number): Promise<readonly PublishResult[]> {
+    if (events.length === 0) return [];
+    if (this.#isClosed || this.#context.closed.aborted) return refuseAll(events);
+    return this.#sender.publish(events, deadline);
+  }
+
+  async close(deadline: number): Promise<void> {
+    this.#isClosed = true;
+    await untilDeadline(this.#context.clock, deadline, this.#sender.drained());
+  }
+}
