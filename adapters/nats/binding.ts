@@ -1,0 +1,115 @@
+/** Events as NATS messages: the NATS binding of CloudEvents, in binary or structured mode. */
+import { headers, type MsgHdrs } from "@nats-io/transport-node";
+import { BINDINGS } from "../../src/event/bindings.ts";
+import type { Attribute, Event } from "../../src/event/event.ts";
+import type { DecodeOptions } from "../../src/event/leniency.ts";
+import { decodeMessage, type EncodedMessage, encodeMessage, type WireMessage } from "../../src/event/message.ts";
+import { type Malformed, type Position, TransportError } from "../../src/transport/port.ts";
+import type { Topic } from "./settings.ts";
+
+export interface NativeMessage {
+  readonly headers: MsgHdrs;
+  readonly body: Uint8Array;
+}
+
+/** What a received or stored message is made of, for us. */
+export interface ReceivedMessage {
+  readonly headers?: MsgHdrs | undefined;
+  readonly data: Uint8Array;
+}
+
+const NOTHING = new Uint8Array(0);
+const TOLERANT: DecodeOptions = { strict: false, leniency() {} };
+/** `NATS/1.0`, and the two line ends around the headers. */
+const HEADER_FRAME = 12;
+/** Colon, space and line end of each header. */
+const HEADER_LINE = 4;
+
+/** Throws `invalid` and `too_large`. Structured where binary mode would be too large and structured is not. */
+export function encodeEvent(event: Event, topic: Topic, maxBytes: number): NativeMessage {
+  refuseLoneSurrogates(event);
+  const id = topic.options.deduplicate ? messageId(event) : undefined;
+  const mode = topic.mode === "keep" ? (event.structured === undefined ? "binary" : "structured") : topic.mode;
+  const message = encodeMessage(BINDINGS.nats, event, mode);
+  const bytes = sizeOf(message, id);
+  if (bytes <= maxBytes) return toNative(message, id);
+  const other = mode === "binary" ? encodeMessage(BINDINGS.nats, event, "structured") : message;
+  if (sizeOf(other, id) <= maxBytes) return toNative(other, id);
+  throw new TransportError("too_large", `The event has ${bytes} bytes with its headers; at most ${maxBytes} fit`);
+}
+
+/** The event, or what was received and why it is none. Never throws. */
+export function decodeEvent(
+  message: ReceivedMessage,
+  topic: Topic,
+  address: string,
+  position: Position,
+): Event | Malformed {
+  const wire = toWire(message);
+  if (topic.envelope === "raw" && !isCloudEvent(wire)) return rawEvent(wire, address, position);
+  try {
+    return decodeMessage(BINDINGS.nats, wire, TOLERANT);
+  } catch (error) {
+    const malformed = error instanceof Error ? error.message : "the message can't be read";
+    const text = wire.headers.flatMap(([name, value]) => [value].flat().map((one) => [name, String(one)] as const));
+    return { malformed, headers: text, bytes: wire.body ?? Buffer.alloc(0) };
+  }
+}
+
+/** One id for each (source, id), which no other pair has: a line end is in neither of them. */
+function messageId({ source, id }: Event): string {
+  return `${encodeURIComponent(source)}/${encodeURIComponent(id)}`;
+}
+
+function refuseLoneSurrogates(event: Event): void {
+  for (const { name, value } of event.attributes) {
+    if (!value.isWellFormed()) {
+      throw new TransportError("invalid", `The attribute "${name}" holds a lone surrogate, which is no Unicode text`);
+    }
+  }
+}
+
+function sizeOf(message: EncodedMessage, id: string | undefined): number {
+  let bytes = HEADER_FRAME + (message.body?.length ?? 0);
+  for (const [name, value] of message.headers) bytes += name.length + String(value).length + HEADER_LINE;
+  return id === undefined ? bytes : bytes + "Nats-Msg-Id".length + id.length + HEADER_LINE;
+}
+
+function toNative(message: EncodedMessage, id: string | undefined): NativeMessage {
+  const native = headers();
+  for (const [name, value] of message.headers) native.append(name, String(value));
+  if (id !== undefined) native.set("Nats-Msg-Id", id);
+  return { headers: native, body: message.body ?? NOTHING };
+}
+
+function toWire({ headers: native, data }: ReceivedMessage): WireMessage {
+  const all: [string, unknown][] = [];
+  for (const [name, values] of native ?? []) all.push([name, values.length === 1 ? values[0] : values]);
+  const body = Buffer.from(data.buffer, data.byteOffset, data.byteLength);
+  return { contentType: undefined, headers: all, body: body.length === 0 ? undefined : body };
+}
+
+function isCloudEvent({ headers: all }: WireMessage): boolean {
+  return all.some(([header, value]) => {
+    const name = header.toLowerCase();
+    if (name === "ce-specversion") return true;
+    return name === "content-type" && /^\s*application\/cloudevents/i.test(String(value));
+  });
+}
+
+/** The event of a message that is none: identity from where it is stored, bytes untouched. */
+function rawEvent(wire: WireMessage, address: string, id: Position): Event {
+  const source = `/nats/${encodeURIComponent(address)}`;
+  const type = "io.pulsebus.raw";
+  const attributes: Attribute[] = [
+    { name: "id", type: "string", value: id },
+    { name: "source", type: "uri-reference", value: source },
+    { name: "type", type: "string", value: type },
+  ];
+  const contentType = wire.headers.find(([name]) => name.toLowerCase() === "content-type")?.[1];
+  if (typeof contentType === "string" && contentType !== "") {
+    attributes.push({ name: "datacontenttype", type: "string", value: contentType });
+  }
+  const bytes = wire.body ?? Buffer.alloc(0);
+  return { id, source, type, attributes, data: { kind: "binary", bytes }, structured: undefined };
+}

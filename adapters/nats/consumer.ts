@@ -1,0 +1,363 @@
+/**
+ * The consumer of one group: pulls into a bounded mailbox, and outlasts what happens to the connection, the server, the
+ * stream and the durable consumer.
+ *
+ * A loop runs while somebody receives: look at the stream and the durable consumer, pull until something is wrong, look
+ * again. What it finds decides:
+ * - the same consumer: go on, with all that is held;
+ * - no consumer, in a stream that is the same: it was deleted under us. It is created again from the first event that may
+ *   be unsettled, and what is held or was acked is recognized when it comes again;
+ * - another stream or consumer of that name: what is held belongs to the past and is dropped;
+ * - no stream, or a group that this consumer has never seen: `receive` rejects with `not_found`, and the next one looks
+ *   again.
+ */
+import type { ConsumerInfo, StreamInfo } from "@nats-io/jetstream";
+import { type Msg, millis } from "@nats-io/transport-node";
+import { MAILBOX_BYTES_MAX, MAILBOX_EVENTS_MAX, NATS_RETRY_MS } from "../../src/limits.ts";
+import { type Clock, sleep } from "../../src/runtime/clock.ts";
+import { Mailbox } from "../../src/transport/mailbox.ts";
+import {
+  type Consumer,
+  type ConsumerState,
+  type Item,
+  isMalformed,
+  type Matcher,
+  type Position,
+  type Progress,
+  TransportError,
+} from "../../src/transport/port.ts";
+import { decodeEvent } from "./binding.ts";
+import type { Client, Connection } from "./connection.ts";
+import { parseDelivery } from "./delivery.ts";
+import { closedError, toTransportError } from "./errors.ts";
+import { NatsItem } from "./item.ts";
+import { Leases } from "./leases.ts";
+import { formatPosition, generationOf, sequenceOf } from "./position.ts";
+import { Pull } from "./pull.ts";
+import type { Topology } from "./topology.ts";
+
+export interface ConsumerContext {
+  readonly connection: Connection;
+  readonly topology: Topology;
+  readonly clock: Clock;
+  readonly consumers: Set<NatsConsumer>;
+  readonly maxBytes: number;
+  readonly inboxPrefix: string;
+}
+
+export interface ConsumerTarget {
+  readonly address: string;
+  readonly group: string;
+  readonly matcher: Matcher;
+}
+
+/** The stream and the durable consumer as they were when it was last looked. */
+interface Seen {
+  readonly client: Client;
+  readonly stream: StreamInfo;
+  readonly consumer: ConsumerInfo;
+  readonly generation: string;
+}
+
+/** What a consumer has that says nothing, in milliseconds. */
+const ACK_WAIT_OF_SERVER = 30_000;
+
+export class NatsConsumer implements Consumer {
+  readonly #context: ConsumerContext;
+  readonly #target: ConsumerTarget;
+  readonly #mailbox: Mailbox<NatsItem>;
+  readonly #leases: Leases;
+  readonly #closed = new AbortController();
+  readonly #unwatch: () => void;
+  #unreadBytes = 0;
+  #isReceiving = false;
+  /** Somebody receives, or did lately. */
+  #isWanted = false;
+  #isRunning = false;
+  #pull: Pull | undefined;
+  /** Ends the present round of the loop. */
+  #interrupt: (() => void) | undefined;
+  #seen: Seen | undefined;
+  /** Below it everything is settled. */
+  #floor = 0;
+  #cancelRenewal: (() => void) | undefined;
+  #fault: TransportError | undefined;
+  #skipped = 0;
+  #skippedTo = 0;
+  #closing: Promise<void> | undefined;
+
+  constructor(context: ConsumerContext, target: ConsumerTarget) {
+    this.#context = context;
+    this.#target = target;
+    const { connection, clock, consumers } = context;
+    this.#mailbox = new Mailbox({
+      ...{ capacity: MAILBOX_EVENTS_MAX, clock },
+      onFree: () => this.#want(),
+      onIdle: (unread) => this.#rest(unread),
+    });
+    this.#leases = new Leases(() => connection.up?.nc);
+    this.#unwatch = connection.watch({ onUp: () => this.#interrupt?.(), onDown: () => this.#onDown() });
+    consumers.add(this);
+  }
+
+  async receive(max: number, signal: AbortSignal): Promise<readonly Item[]> {
+    this.#isReceiving = true;
+    try {
+      this.#want();
+      const items = await this.#mailbox.take(max, signal);
+      for (const { bytes } of items) this.#unreadBytes -= bytes;
+      if (items.length > 0) this.#ask();
+      return items;
+    } finally {
+      this.#isReceiving = false;
+    }
+  }
+
+  settle(item: Item, how: "ack" | "release"): boolean {
+    if (this.#closed.signal.aborted || !(item instanceof NatsItem) || !this.#leases.holds(item)) return false;
+    if (how === "ack") this.#leases.ack(item);
+    else this.#leases.release(item);
+    return true;
+  }
+
+  get state(): ConsumerState {
+    if (this.#closed.signal.aborted) return { status: "closed", error: undefined, skipped: this.#skipped };
+    const error = this.#context.connection.fault ?? this.#fault;
+    return { status: error === undefined ? "receiving" : "reconnecting", error, skipped: this.#skipped };
+  }
+
+  isOf(address: string, group: string | undefined): boolean {
+    return this.#target.address === address && (group === undefined || this.#target.group === group);
+  }
+
+  /** What this consumer knows of an event that the server has delivered to the group. */
+  progressOf(position: Position): Progress {
+    const sequence = sequenceOf(position, this.#seen?.generation ?? "");
+    if (sequence === undefined) return "unknown";
+    if (this.#leases.holdsSequence(sequence)) return "open";
+    return this.#leases.hasAcked(sequence) ? "settled" : "unknown";
+  }
+
+  /** The group or its topic was deleted on purpose. */
+  forget(): void {
+    this.#drop();
+    this.#seen = undefined;
+    this.#interrupt?.();
+  }
+
+  close(deadline: number): Promise<void> {
+    this.#closing ??= this.#close(deadline);
+    return this.#closing;
+  }
+
+  async #close(deadline: number): Promise<void> {
+    const { consumers, connection } = this.#context;
+    this.#closed.abort();
+    this.#mailbox.close();
+    this.#cancelRenewal?.();
+    this.#interrupt?.();
+    this.#unwatch();
+    void this.#stopPull();
+    this.#leases.releaseAll();
+    await connection.flush(deadline); // after which all that the server has sent to the pull is here
+    await connection.flush(deadline);
+    consumers.delete(this);
+  }
+
+  #want(): void {
+    this.#isWanted = true;
+    if (this.#closed.signal.aborted) return;
+    if (!this.#isRunning) void this.#run();
+    this.#ask();
+  }
+
+  #rest(unread: readonly NatsItem[]): void {
+    this.#isWanted = false;
+    this.#unreadBytes = 0;
+    for (const item of unread) this.#leases.release(item);
+    this.#interrupt?.();
+  }
+
+  async #run(): Promise<void> {
+    this.#isRunning = true;
+    while (this.#isWanted && !this.#closed.signal.aborted) {
+      try {
+        await this.#round();
+      } catch (error) {
+        this.#fault = toTransportError(error);
+        if (isFinal(this.#fault)) this.#giveUp(this.#fault);
+        else await this.#pause();
+      }
+    }
+    this.#isRunning = false;
+  }
+
+  /** Until the next `receive`, which looks again. */
+  #giveUp(fault: TransportError): void {
+    this.#isWanted = false;
+    this.#drop();
+    if (this.#isReceiving) this.#mailbox.fail(fault);
+  }
+
+  /** From a look at the server to the next fault. */
+  async #round(): Promise<void> {
+    const client = await this.#connected();
+    if (client === undefined) return;
+    const seen = await this.#look(client);
+    if (!this.#isWanted || this.#closed.signal.aborted || client !== this.#context.connection.up) return;
+    this.#seen = seen;
+    this.#fault = undefined;
+    this.#leases.flush();
+    this.#renewInTime();
+    const over = Promise.withResolvers<void>();
+    this.#interrupt = over.resolve;
+    this.#pull = this.#openPull(seen, (reason) => {
+      this.#fault = new TransportError("unavailable", `The pull from JetStream ended: ${reason}`);
+      over.resolve();
+    });
+    this.#ask();
+    await over.promise;
+    this.#interrupt = undefined;
+    void this.#stopPull();
+  }
+
+  /** Waits for a connection, or until nobody wants one. */
+  async #connected(): Promise<Client | undefined> {
+    const { connection } = this.#context;
+    if (connection.isClosed) throw closedError();
+    if (connection.up === undefined) await this.#pause();
+    return connection.up;
+  }
+
+  async #pause(): Promise<void> {
+    const woken = new AbortController();
+    this.#interrupt = () => woken.abort();
+    await sleep(this.#context.clock, NATS_RETRY_MS, woken.signal);
+    this.#interrupt = undefined;
+  }
+
+  async #look(client: Client): Promise<Seen> {
+    const { topology } = this.#context;
+    const { address, group } = this.#target;
+    const stream = await topology.stream(address);
+    const generation = generationOf(stream.created);
+    const before = this.#seen;
+    if (before !== undefined && before.generation !== generation) this.#drop();
+    let isResumed = false;
+    const consumer = await topology.consumer(address, group).catch(async (error: unknown) => {
+      if (before === undefined || !isNotFound(error) || !topology.mayRecreate(address, group)) throw error;
+      isResumed = before.generation === generation;
+      await topology.recreateGroup(address, group, this.#floor + 1);
+      return topology.consumer(address, group);
+    });
+    if (isResumed) this.#leases.resume();
+    else if (before !== undefined && before.consumer.created !== consumer.created) this.#drop();
+    this.#floor = consumer.ack_floor.stream_seq;
+    this.#countSkipped(stream, consumer);
+    return { client, stream, consumer, generation };
+  }
+
+  /** What retention removed before the server delivered it to the group. Only where all of the stream is the topic. */
+  #countSkipped({ config, state }: StreamInfo, { delivered }: ConsumerInfo): void {
+    const isWhole = config.subjects.length === 1 && config.subjects[0] === this.#target.address;
+    const from = Math.max(delivered.stream_seq, this.#skippedTo);
+    if (!isWhole || state.first_seq - 1 <= from) return;
+    this.#skipped += state.first_seq - 1 - from;
+    this.#skippedTo = state.first_seq - 1;
+  }
+
+  #openPull({ client, consumer, generation }: Seen, onOver: (reason: string) => void): Pull {
+    const { stream_name, name, config } = consumer;
+    return new Pull({
+      nc: client.nc,
+      clock: this.#context.clock,
+      inboxPrefix: this.#context.inboxPrefix,
+      subject: `${client.js.apiPrefix}.CONSUMER.MSG.NEXT.${stream_name}.${name}`,
+      maxBatch: config.max_batch || MAILBOX_EVENTS_MAX,
+      maxExpiresMs: config.max_expires ? millis(config.max_expires) : Number.POSITIVE_INFINITY,
+      onMessage: (message) => this.#take(message, generation),
+      onRest: () => this.#ask(),
+      onOver,
+    });
+  }
+
+  /** Asks for more once half of the mailbox is free: the rest is read while the answer is under way. */
+  #ask(): void {
+    const pull = this.#pull;
+    const { free } = this.#mailbox;
+    if (pull === undefined || !pull.isResting || free < MAILBOX_EVENTS_MAX / 2) return;
+    if (this.#unreadBytes > MAILBOX_BYTES_MAX / 2) return;
+    if (this.#context.connection.up === undefined) return;
+    pull.ask(free, Math.max(MAILBOX_BYTES_MAX, 2 * this.#context.maxBytes));
+  }
+
+  /** HOT PATH. */
+  #take(message: Msg, generation: string): void {
+    const reply = message.reply ?? "";
+    const { sequence, count, storedAt } = parseDelivery(reply);
+    if (this.#seen?.generation !== generation) return;
+    if (this.#leases.absorb(sequence, count > 1, reply)) return;
+    const { topology } = this.#context;
+    const { address, matcher } = this.#target;
+    const position = formatPosition(generation, sequence);
+    const event = decodeEvent(message, topology.topic(address), address, position);
+    if (!isMalformed(event) && !matcher.matches(event)) {
+      this.#leases.skip(reply);
+      return;
+    }
+    const bytes = message.data.length;
+    const item = new NatsItem({ generation, sequence, count, storedAt }, event, bytes, reply);
+    this.#leases.hold(item);
+    this.#unreadBytes += bytes;
+    if (this.#mailbox.push(item)) return;
+    this.#unreadBytes -= bytes;
+    this.#leases.release(item);
+  }
+
+  #renewInTime(): void {
+    const ackWaitMs = millis(this.#seen?.consumer.config.ack_wait ?? 0) || ACK_WAIT_OF_SERVER;
+    this.#cancelRenewal ??= this.#context.clock.timer(ackWaitMs / 3, () => {
+      this.#cancelRenewal = undefined;
+      this.#leases.renew();
+      if (this.#pull !== undefined) void this.#followFloor();
+      if (this.#isWanted || !this.#leases.isEmpty) this.#renewInTime();
+    });
+  }
+
+  /** The nearer the floor, the less comes again if the durable consumer is deleted. */
+  async #followFloor(): Promise<void> {
+    const seen = this.#seen;
+    const { address, group } = this.#target;
+    const consumer = await this.#context.topology.consumer(address, group).catch(() => undefined);
+    if (consumer === undefined || seen !== this.#seen || consumer.created !== seen?.consumer.created) return;
+    this.#floor = consumer.ack_floor.stream_seq;
+  }
+
+  #onDown(): void {
+    this.#pull?.drop();
+    this.#pull = undefined;
+    this.#interrupt?.();
+  }
+
+  async #stopPull(): Promise<void> {
+    const pull = this.#pull;
+    this.#pull = undefined;
+    await pull?.stop();
+  }
+
+  /** What is held and waits belongs to a stream or a consumer that is gone. */
+  #drop(): void {
+    this.#mailbox.drain();
+    this.#unreadBytes = 0;
+    this.#leases.drop();
+    this.#floor = 0;
+  }
+}
+
+function isFinal({ code }: TransportError): boolean {
+  return code === "not_found" || code === "permission_denied" || code === "fenced" || code === "closed";
+}
+
+function isNotFound(error: unknown): boolean {
+  return error instanceof TransportError && error.code === "not_found";
+}
