@@ -59,7 +59,7 @@ const VECTORS: readonly EventInput[] = [
     ],
     data: Buffer.from([1, 2, 3]),
   },
-  { source: "urn:x:\u{1f680}", type: "日本", id: "id with spaces/and/slashes" },
+  { source: "urn:x:%F0%9F%9A%80", type: "日本", id: "id with spaces/and/slashes" },
   { attributes: [["datacontenttype", "text/plain; charset=utf-8"]], data: Buffer.alloc(0) },
 ];
 
