@@ -5,6 +5,8 @@ import type { Adapter } from "../src/transport/adapter.ts";
 export const loadEmbedded = () => import("./embedded/adapter.ts");
 
 export const adapters: Readonly<Record<string, () => Promise<{ readonly adapter: Adapter }>>> = {
+  nats: () => import("./nats/adapter.ts"),
   "gcp-pubsub": () => import("./gcp-pubsub/adapter.ts"),
   amqp: () => import("./amqp/adapter.ts"),
+  kafka: () => import("./kafka/adapter.ts"),
 };
