@@ -94,6 +94,8 @@ export const PAGE_ROWS_DEFAULT = 100;
 /** Body of a management request. */
 export const MANAGEMENT_BODY_BYTES_MAX = 1024 * 1024;
 
+/** Heap of a decoded event besides its record: attributes, strings, the entry. Memory bounds charge it. */
+export const DECODED_EVENT_BYTES = 1024;
 /** Decoded events that one topic of the embedded log keeps for subscriptions that keep up. */
 export const TAIL_BYTES_MAX = 8 * 1024 * 1024;
 /** The same over all topics together. */

@@ -2,6 +2,7 @@
 
 import type { Event } from "../../src/event/event.ts";
 import { readRecord, recordEnd } from "../../src/event/record.ts";
+import { DECODED_EVENT_BYTES } from "../../src/limits.ts";
 import type { Malformed } from "../../src/transport/port.ts";
 import type { LogPage } from "./sql/reads.ts";
 
@@ -10,7 +11,7 @@ export interface LogEntry {
   readonly number: number;
   readonly event: Event | Malformed;
   readonly storedAt: number;
-  /** Of its record: what it is charged with where memory is bounded. */
+  /** What it is charged with where memory is bounded: a small event takes far more heap than its record. */
   readonly bytes: number;
 }
 
@@ -46,7 +47,7 @@ export class PageReader {
   }
 
   #decode(start: number): Pick<LogEntry, "event" | "bytes"> {
-    const bytes = this.#offset - start;
+    const bytes = this.#offset - start + DECODED_EVENT_BYTES;
     try {
       return { event: readRecord(this.#body, start).event, bytes };
     } catch (error) {

@@ -1,4 +1,5 @@
 /** One topic of the log, as the main thread knows it: where it begins and ends, who reads it, and what is new. */
+import { DECODED_EVENT_BYTES } from "../../src/limits.ts";
 import type { TopicSettings } from "../../src/transport/port.ts";
 import { Appender, type AppenderOptions, type AppendTarget } from "./appender.ts";
 import type { Batch } from "./batch.ts";
@@ -80,7 +81,7 @@ export class Topic implements AppendTarget {
     const { dispatcher, tail } = this;
     if (dispatcher.isIdle && !tail.isWanted) return;
     for (const [index, event] of batch.events.entries()) {
-      const bytes = batch.sizes[index] ?? 0;
+      const bytes = (batch.sizes[index] ?? 0) + DECODED_EVENT_BYTES;
       const entry: LogEntry = { number: first + index, event, storedAt: batch.storedAt, bytes };
       dispatcher.dispatch(event, entry);
       if (tail.isWanted) tail.push(entry); // after dispatching: whom this event left behind reads it here
