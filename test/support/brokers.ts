@@ -24,7 +24,7 @@ interface Kind {
   readonly variable: string;
   readonly address: (port: number) => string;
   readonly sharedPort: number;
-  /** What one of its own is told its ports by. The first is where it answers. */
+  /** What one that `brokers.sh` starts is told its ports by. The first is where it answers. */
   readonly portVariables: readonly string[];
 }
 
@@ -59,8 +59,9 @@ export type BrokerName = keyof typeof KINDS;
 
 /** Where the shared broker is: a URL, or `host:port` (several with commas) where its clients take that. */
 export function brokerAddress(name: BrokerName): string {
-  const { variable, address, sharedPort } = KINDS[name];
-  return process.env[variable] ?? address(sharedPort);
+  const { variable, address, sharedPort, portVariables } = KINDS[name];
+  const startedPort = process.env[portVariables[0] ?? ""];
+  return process.env[variable] ?? address(Number(startedPort ?? sharedPort));
 }
 
 /** A suite on the shared broker. Nothing in it may stop the broker or count on being alone. */

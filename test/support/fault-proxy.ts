@@ -61,6 +61,13 @@ export class FaultProxy {
     this.#set("halfOpen");
   }
 
+  /** As the harness of the conformance suite wants it: begins an outage; the answer ends it. */
+  async outage(kind: Outage): Promise<() => Promise<void>> {
+    if (kind === "cut") await this.cut();
+    else this.#set(kind);
+    return () => this.restore();
+  }
+
   /** Ends whatever fault there is. */
   async restore(): Promise<void> {
     if (this.#conditions.fault === "halfOpen") this.#resetAll();

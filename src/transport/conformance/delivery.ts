@@ -36,7 +36,7 @@ interface Stored {
 
 /** A new group is handed the events from this one on and no others, or is refused where the start is not declared. */
 async function assertStart(harness: Harness, startOf: (stored: Stored) => Start, from: number): Promise<void> {
-  const address = await harness.address();
+  const { address } = await topicWithGroup(harness); // somebody who wants the events: a transport may keep none that nobody does
   const stored = await storeBeforeAndAfter(harness, address);
   const start = startOf(stored);
   const group = harness.name();

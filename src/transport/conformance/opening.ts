@@ -16,6 +16,7 @@ import {
   soon,
   topicWithGroup,
   untilItResolves,
+  untilManageable,
 } from "./steps.ts";
 
 export const openingCases: readonly ConformanceCase[] = [
@@ -109,6 +110,7 @@ export const openingCases: readonly ConformanceCase[] = [
       if (harness.outage === undefined) return;
       await duringOutage(harness, "cut", () => assert.rejects(inTime(transport.check(), "check in an outage")));
       await untilItResolves(() => transport.check(), "check");
+      await untilManageable(harness);
     },
   },
 ];

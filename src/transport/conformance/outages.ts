@@ -12,6 +12,7 @@ import {
   soon,
   topicWithGroup,
   until,
+  untilManageable,
   untilRecovered,
 } from "./steps.ts";
 
@@ -100,6 +101,7 @@ class Traffic {
     await this.consumer.close(soon());
     const wrong = this.#refused.filter((id) => this.received.has(id));
     assert.deepEqual(wrong, [], "arrived, although it was said not to be stored");
+    await untilManageable(this.#harness);
   }
 
   async #publish(transport: Transport): Promise<void> {

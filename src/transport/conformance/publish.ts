@@ -13,6 +13,7 @@ import {
   receiveAndAck,
   soon,
   topicWithGroup,
+  untilManageable,
 } from "./steps.ts";
 
 const PUBLISHERS = 40;
@@ -149,4 +150,5 @@ async function answersInOutage(harness: Harness, address: string, kind: Outage):
     }
   });
   await publishRecovered(harness, address, [makeEvent()]);
+  await untilManageable(harness);
 }

@@ -20,6 +20,7 @@ import {
   soon,
   topicWithGroup,
   until,
+  untilManageable,
 } from "./steps.ts";
 
 const RELEASES = 100;
@@ -234,6 +235,7 @@ async function acksAfterOutage(harness: Harness): Promise<void> {
     if (!isTaken && index < 4) owed.push(idOf(item));
   }
   await receiveUntil(consumer, owed);
+  await untilManageable(harness);
 }
 
 /** What is settled while nothing gets through: the consumer outlasts it, and what was released comes again. */
@@ -246,6 +248,7 @@ async function settlesInOutage(harness: Harness): Promise<void> {
   const later = makeEvents(1);
   await publishRecovered(harness, address, later);
   await receiveUntil(consumer, [...ids.slice(2), ...later.map(({ id }) => id)]);
+  await untilManageable(harness);
 }
 
 /** Acks what comes until all of these have come, in any order and perhaps with others. */

@@ -123,6 +123,11 @@ export async function untilItResolves(call: () => Promise<unknown>, what: string
   }
 }
 
+/** Topics can be created again too, which not every client does over the connection that publishes. */
+export function untilManageable(harness: Harness): Promise<void> {
+  return untilItResolves(() => topicWithGroup(harness), "creating a topic and a group");
+}
+
 /** How long something lasts, not a wait for something. */
 export function pause(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
