@@ -9,6 +9,7 @@
  */
 import { once } from "node:events";
 import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
+import type { Outage } from "../../src/transport/conformance/case.ts";
 
 type Fault = "none" | "stall" | "drip" | "halfOpen";
 
