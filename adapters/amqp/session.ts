@@ -1,0 +1,192 @@
+/**
+ * What a consumer has on one channel. Delivery tags count within a channel, and an old tag on a new channel would ack a
+ * stranger: so an item can only be settled through the session that it came from, and a session ends with its channel.
+ *
+ * On the channel there is one native consumer at a time, a *window* of `prefetch` unsettled messages:
+ *
+ *   resting ── somebody receives ──▶ open ── nobody receives ──▶ resting   (cancelled, what was not read is returned)
+ *                                     │ ▲
+ *                                     └─┘ full: the next window is opened, then the full one is cancelled
+ *
+ * A cancelled consumer keeps its unsettled messages, so the core may hold any number of them while no more than one
+ * window is ever read ahead.
+ */
+import type { Channel, ConsumeMessage } from "amqplib";
+import { type Clock, sleep } from "../../src/runtime/clock.ts";
+import { type Item, isMalformed, type Matcher, type Position, type TopicSettings } from "../../src/transport/port.ts";
+import { fromNative, positionOf } from "./binding.ts";
+import { TIMING } from "./timing.ts";
+
+export interface SessionOptions {
+  readonly channel: Channel;
+  readonly address: string;
+  readonly queue: string;
+  readonly prefetch: number;
+  readonly clock: Clock;
+  readonly matcher: Matcher;
+  readonly settings: () => Pick<TopicSettings, "envelope" | "key">;
+  /** Takes an item in; false: it goes back. */
+  readonly onItem: (item: Item) => boolean;
+  /** The channel is gone, or the broker cancelled the consumer. Called once. */
+  readonly onEnd: (reason: Error | undefined) => void;
+}
+
+interface Window {
+  tag: string | undefined;
+  unsettled: number;
+}
+
+interface Delivery {
+  readonly message: ConsumeMessage;
+  readonly window: Window;
+}
+
+export class Session {
+  readonly #options: SessionOptions;
+  readonly #deliveries = new Map<Item, Delivery>();
+  #window: Window | undefined;
+  #opening: Promise<void> | undefined;
+  #isEnded = false;
+
+  /** The prefetch of the channel is set and the queue is there. */
+  constructor(options: SessionOptions) {
+    this.#options = options;
+    let reason: Error | undefined;
+    options.channel.on("error", (error) => {
+      reason = error;
+    });
+    options.channel.on("close", () => this.#end(reason));
+  }
+
+  /** Opens a window unless there is one with room. */
+  read(): void {
+    const full = this.#window;
+    if (this.#isEnded || (full !== undefined && full.unsettled < this.#options.prefetch)) return;
+    const window: Window = { tag: undefined, unsettled: 0 };
+    this.#window = window;
+    this.#opening = this.#openWindow(window, full);
+  }
+
+  /** Closes the window; `unread` goes back to the queue. */
+  rest(unread: readonly Item[]): void {
+    const window = this.#window;
+    this.#window = undefined;
+    if (window !== undefined) this.#cancel(window);
+    for (const item of unread) this.settle(item, "release");
+  }
+
+  settle(item: Item, how: "ack" | "release"): boolean {
+    const delivery = this.#deliveries.get(item);
+    if (delivery === undefined || this.#isEnded) return false;
+    this.#deliveries.delete(item);
+    delivery.window.unsettled -= 1;
+    return this.#answer(delivery.message, how);
+  }
+
+  /** Returns what is unsettled, and sees to it by `deadline` that no ack is lost. */
+  async close(deadline: number): Promise<void> {
+    if (this.#isEnded) return;
+    this.#isEnded = true;
+    this.#deliveries.clear();
+    try {
+      await this.#opening;
+      if (this.#opening !== undefined) await this.#handBack(deadline);
+      await this.#options.channel.close();
+    } catch {
+      // The channel was lost meanwhile, and what was unsettled has returned.
+    }
+  }
+
+  /**
+   * A quorum queue applies acks later, and a closing channel drops those that the broker has not passed on to it (seen
+   * on 3.10). A cancelled consumer is counted until its last message is settled: that shows when all are applied. The
+   * queue of an operator may have consumers besides, so the wait is short.
+   */
+  async #handBack(deadline: number): Promise<void> {
+    const { channel, queue, clock } = this.#options;
+    if (this.#window?.tag !== undefined) await channel.cancel(this.#window.tag);
+    channel.nackAll(true); // only now, or they would come again at once
+    const until = Math.min(deadline, clock.now() + TIMING.settleMs);
+    while (clock.now() < until) {
+      const { consumerCount } = await channel.checkQueue(queue);
+      if (consumerCount === 0) return;
+      await sleep(clock, TIMING.settlePollMs);
+    }
+  }
+
+  async #openWindow(window: Window, full: Window | undefined): Promise<void> {
+    const { channel, queue } = this.#options;
+    try {
+      const { consumerTag } = await channel.consume(queue, (message) => this.#onMessage(message, window));
+      window.tag = consumerTag;
+      if (full !== undefined) this.#cancel(full);
+      if (this.#window !== window) this.#cancel(window); // it was to rest before the broker answered
+    } catch {
+      // The channel is closed, or about to be: its end tells the reason.
+    }
+  }
+
+  #cancel({ tag }: Window): void {
+    if (tag !== undefined && !this.#isEnded) this.#options.channel.cancel(tag).catch(() => undefined);
+  }
+
+  #onMessage(message: ConsumeMessage | null, window: Window): void {
+    if (message === null) {
+      this.#end(undefined);
+      this.#options.channel.close().catch(() => undefined);
+      return;
+    }
+    if (this.#isEnded) {
+      this.#answer(message, "release");
+      return;
+    }
+    const item = this.#itemOf(message);
+    if (!isMalformed(item.event) && !this.#options.matcher.matches(item.event)) {
+      this.#answer(message, "ack");
+      return;
+    }
+    this.#deliveries.set(item, { message, window });
+    window.unsettled += 1;
+    if (!this.#options.onItem(item)) this.settle(item, "release");
+  }
+
+  #itemOf(message: ConsumeMessage): Item {
+    const { address, settings } = this.#options;
+    const { envelope, key } = settings();
+    const position: Position = positionOf(message.properties);
+    return {
+      event: fromNative(message, position, address, envelope),
+      position,
+      redelivered: message.fields.redelivered,
+      deliveries: deliveriesOf(message),
+      storedAt: undefined,
+      key: key === undefined ? undefined : message.fields.routingKey,
+    };
+  }
+
+  #answer(message: ConsumeMessage, how: "ack" | "release"): boolean {
+    const { channel } = this.#options;
+    try {
+      if (how === "ack") channel.ack(message);
+      else channel.nack(message, false, true);
+      return true;
+    } catch {
+      return false; // the channel is closing: the broker returns the message
+    }
+  }
+
+  #end(reason: Error | undefined): void {
+    if (this.#isEnded) return;
+    this.#isEnded = true;
+    this.#deliveries.clear();
+    this.#options.onEnd(reason);
+  }
+}
+
+/** Quorum queues count returns; RabbitMQ 4 also acquisitions. A redelivery without a count is of another queue type. */
+function deliveriesOf({ fields, properties }: ConsumeMessage): number | undefined {
+  const { "x-delivery-count": returned, "x-acquired-count": acquired } = properties.headers ?? {};
+  const counts = [returned, acquired].filter((count) => typeof count === "number");
+  if (counts.length === 0) return fields.redelivered ? undefined : 1;
+  return Math.max(...counts) + 1;
+}
