@@ -3,6 +3,7 @@ import { type Item, isMalformed, type Start, type TopicPage, TransportError } fr
 import { decodeRecord } from "./binding.ts";
 import type { KafkaContext } from "./context.ts";
 import { toTransportError } from "./errors.ts";
+import { larger } from "./larger.ts";
 import { LIMITS } from "./limits.ts";
 import { formatPosition, formatPositions, positionOf } from "./position.ts";
 import { Reader } from "./reader.ts";
@@ -190,8 +191,4 @@ class Scan {
     }
     return taken;
   }
-}
-
-function larger(a: bigint, b: bigint): bigint {
-  return a > b ? a : b;
 }

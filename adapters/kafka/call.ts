@@ -8,7 +8,8 @@ export class PublishCall {
   readonly events: readonly Event[];
   readonly results: Promise<readonly PublishResult[]>;
   readonly #answers: (PublishResult | undefined)[];
-  readonly #failedKeys = new Set<string>();
+  /** By key: the first event that failed. */
+  readonly #failedAt = new Map<string, number>();
   readonly #sent = new Set<number>();
   readonly #resolve: (results: readonly PublishResult[]) => void;
   readonly #cancelTimer: () => void;
@@ -29,9 +30,9 @@ export class PublishCall {
     return this.#answers[index] !== undefined;
   }
 
-  /** After an event of this key failed the later ones are not to be stored. */
-  hasFailed(key: string | undefined): boolean {
-    return key !== undefined && this.#failedKeys.has(key);
+  /** Whether an earlier event of its key failed: then it is not to be stored. */
+  isAborted(index: number, key: string | undefined): boolean {
+    return key !== undefined && (this.#failedAt.get(key) ?? index) < index;
   }
 
   /** From here on nobody knows whether it is stored, until an answer comes. */
@@ -43,7 +44,7 @@ export class PublishCall {
   answer(index: number, key: string | undefined, result: PublishResult): void {
     if (this.#answers[index] !== undefined) return;
     this.#answers[index] = result;
-    if (!result.ok && key !== undefined) this.#failedKeys.add(key);
+    if (!result.ok && key !== undefined) this.#failedAt.set(key, Math.min(index, this.#failedAt.get(key) ?? index));
     this.#missing -= 1;
     if (this.#missing > 0) return;
     this.#cancelTimer();

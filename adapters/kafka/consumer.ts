@@ -6,7 +6,6 @@ import { closedError, fencedError } from "./errors.ts";
 import { type Entry, KafkaItem } from "./item.ts";
 import { LIMITS } from "./limits.ts";
 import { Session, type SessionOptions } from "./session.ts";
-import { untilDeadline } from "./within.ts";
 
 /** Which consumer of this transport owns each group, by its native name. */
 export type Owners = Map<string, KafkaConsumer>;
@@ -26,7 +25,7 @@ export class KafkaConsumer implements Consumer {
   #session: Session | undefined;
   /** Another process took the group. It stays so: taking it back would only take turns. */
   #fenced: TransportError | undefined;
-  #ending: Promise<void> = Promise.resolve();
+  #takes = 0;
   #isClosed = false;
   #closing: Promise<void> | undefined;
 
@@ -46,9 +45,18 @@ export class KafkaConsumer implements Consumer {
   async receive(max: number, signal: AbortSignal): Promise<readonly Item[]> {
     for (;;) {
       this.#openSession();
-      const entries = await this.#mailbox.take(max, signal);
+      const entries = await this.#take(max, signal);
       const items = entries.filter(isStillOwed).map((entry) => new KafkaItem(entry));
       if (items.length > 0 || entries.length === 0) return items;
+    }
+  }
+
+  async #take(max: number, signal: AbortSignal): Promise<readonly Entry[]> {
+    this.#takes += 1;
+    try {
+      return await this.#mailbox.take(max, signal);
+    } finally {
+      this.#takes -= 1;
     }
   }
 
@@ -85,8 +93,7 @@ export class KafkaConsumer implements Consumer {
   async #close(deadline: number): Promise<void> {
     this.#isClosed = true;
     this.#mailbox.close();
-    const ending = this.#session?.end(deadline) ?? this.#ending;
-    await untilDeadline(this.#options.context.clock, deadline, ending);
+    if (this.#session !== undefined) await this.#session.end(deadline);
     this.#letGo();
   }
 
@@ -112,6 +119,7 @@ export class KafkaConsumer implements Consumer {
     this.#session = undefined;
     if (error?.code === "fenced") this.#fenced = error;
     this.#letGo();
+    if (error !== undefined && this.#takes > 0) this.#mailbox.fail(error); // else the next receive finds out by itself
   }
 
   #letGo(): void {

@@ -6,6 +6,7 @@
  */
 import { OffsetTracker } from "../../src/transport/offset-tracker.ts";
 import { type Committed, markOf } from "./groups.ts";
+import { larger } from "./larger.ts";
 import type { OffsetToCommit } from "./member.ts";
 import { formatNote, type Note } from "./note.ts";
 import type { PartitionPage, StoredRecord } from "./records.ts";
@@ -133,12 +134,12 @@ export class Partition {
     this.rewind();
     this.#fetchFrom = offset;
     this.#passTo(offset);
-    return lost > 0n ? lost : 0n;
+    return larger(lost, 0n);
   }
 
   note(state: Note["state"]): Note {
     const { next } = this.#tracker;
-    const high = Math.max(this.#high, next);
+    const high = larger(this.#high, next);
     const open = [...this.#tracker.open, ...[...this.#owed].filter((offset) => offset >= next)];
     return { topicId: this.topicId, state, began: this.#began, high, open };
   }
@@ -174,7 +175,7 @@ export class Partition {
 
   /** A trailing record that nobody wants is passed only once all before it were handed out. */
   #passTo(next: bigint): void {
-    this.#admitted = next > this.#admitted ? next : this.#admitted;
+    this.#admitted = larger(next, this.#admitted);
     if (this.#waiting > 0 || this.#admitted <= this.#tracker.next) return;
     this.#tracker.passTo(this.#admitted);
     if (this.moved === "no") this.moved = "passed";

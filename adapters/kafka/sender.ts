@@ -96,7 +96,7 @@ export class Sender {
       count += 1;
       this.#queuedBytes -= entry.record.bytes;
       const { call, index, orderKey } = entry;
-      if (call.hasFailed(orderKey)) call.answer(index, orderKey, failure(aborted()));
+      if (call.isAborted(index, orderKey)) call.answer(index, orderKey, failure(aborted()));
       else if (!call.isAnswered(index)) batch.push(entry);
     }
     this.#queue = count === this.#queue.length ? [] : this.#queue.slice(count);
@@ -164,7 +164,7 @@ export class Sender {
   ): Promise<void> {
     for (const entry of entries) {
       const { call, index, orderKey } = entry;
-      if (call.hasFailed(orderKey)) call.answer(index, orderKey, failure(aborted()));
+      if (call.isAborted(index, orderKey)) call.answer(index, orderKey, failure(aborted()));
       else await this.#produce([entry], producer, topicId, leaders);
     }
   }

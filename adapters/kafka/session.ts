@@ -130,7 +130,6 @@ export class Session {
     mailbox.drain();
     this.#loop?.wake();
     onEnd(error);
-    if (error !== undefined) mailbox.fail(error);
   }
 
   async #run(): Promise<void> {
