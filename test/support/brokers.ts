@@ -58,7 +58,7 @@ const KINDS = {
 export type BrokerName = keyof typeof KINDS;
 
 /** Where the shared broker is: a URL, or `host:port` (several with commas) where its clients take that. */
-export function brokerAddress(name: BrokerName): string {
+function brokerAddress(name: BrokerName): string {
   const { variable, address, sharedPort, portVariables } = KINDS[name];
   const startedPort = process.env[portVariables[0] ?? ""];
   return process.env[variable] ?? address(Number(startedPort ?? sharedPort));
