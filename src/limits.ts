@@ -39,6 +39,8 @@ export const CESQL_STRING_CHARS_MAX = 4 * ATTRIBUTES_BYTES_MAX;
 export const FILTER_TYPES_MAX = 1_000;
 export const TOPICS_MAX = 10_000;
 export const SUBSCRIPTIONS_MAX = 10_000;
+/** In one configuration; each is one or two subscriptions. */
+export const BRIDGES_MAX = 1_000;
 
 /** Attempts running at once for one subscription; the setting's upper bound. */
 export const IN_FLIGHT_MAX = 4_096;

@@ -85,6 +85,7 @@ function rule(error: ErrorObject): string {
     case "maxLength":
       return `must have at most ${limit} characters`;
     case "minItems":
+      if (limit !== 1) return `must have at least ${limit} entries`;
       return "must not be empty: leave it out for no restriction";
     case "maxItems":
     case "maxProperties":

@@ -31,9 +31,9 @@ export class Faults {
 
   /** One `invalid-configuration` with a line for each fault, in the order of the file. `locate` tells where a pointer is. */
   toError(locate: (at: string) => string): PulsebusError {
-    const lines = this.#found
-      .map(({ at, message }) => (at === undefined ? message : `${locate(at)}: ${message}`))
-      .sort((a, b) => a.localeCompare(b, "en", { numeric: true }));
+    const found = this.#found.map(({ at, message }) => (at === undefined ? message : `${locate(at)}: ${message}`));
+    // Both directions of a bridge have the same fault.
+    const lines = [...new Set(found)].sort((a, b) => a.localeCompare(b, "en", { numeric: true }));
     const more = lines.length - CONFIG_FAULTS_MAX;
     if (more > 0) lines.splice(CONFIG_FAULTS_MAX, more, `and ${more} more`);
     return new PulsebusError("invalid-configuration", lines.join("\n"));

@@ -30,6 +30,13 @@ export interface TransportInput {
   readonly [setting: string]: unknown;
 }
 
+/** An entry of `bridges:`: `between`, for both ways, or `from` and `to`. */
+export interface BridgeInput extends Pick<SubscriptionInput, "types" | "source" | "filters" | "delivery"> {
+  readonly between?: readonly string[];
+  readonly from?: string;
+  readonly to?: string;
+}
+
 export interface ConfigInput {
   readonly bus?: { readonly id?: string };
   readonly server?: { readonly host?: string; readonly port?: number };
@@ -44,4 +51,5 @@ export interface ConfigInput {
   readonly topicDefaults?: TopicDefaultsInput;
   readonly topics?: Readonly<Record<string, TopicInput | null>>;
   readonly subscriptions?: Readonly<Record<string, Omit<SubscriptionInput, "id"> & { readonly id?: string }>>;
+  readonly bridges?: Readonly<Record<string, BridgeInput>>;
 }

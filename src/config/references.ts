@@ -1,5 +1,5 @@
 /** What one part of a configuration says about another: names that have to be there, and native topics that have to differ. */
-import { faultAt, joinPointer } from "../pointer.ts";
+import { dottedPath, faultAt, joinPointer } from "../pointer.ts";
 import { OPS_TOPIC } from "../subscription/names.ts";
 import type { SinkAddress, Subscription } from "../subscription/subscription.ts";
 import type { Faults } from "./faults.ts";
@@ -7,12 +7,26 @@ import type { ConfigInput } from "./input.ts";
 import type { Plan } from "./plan.ts";
 import { closest } from "./suggest.ts";
 
-export function checkReferences(config: ConfigInput, plan: Plan, faults: Faults): void {
+/** A subscription of the plan, and where the configuration says what it refers to: JSON pointers, for faults. */
+export interface PlacedSubscription {
+  readonly subscription: Subscription;
+  readonly at: string;
+  readonly topicAt: string;
+  readonly sinkAt: string;
+}
+
+export function checkReferences(
+  config: ConfigInput,
+  plan: Plan,
+  subscriptions: readonly PlacedSubscription[],
+  faults: Faults,
+): void {
   checkTransports(config, plan, faults);
   checkAddresses(plan, faults);
   // From the input, not from the plan: a topic with a fault of its own is there all the same.
   const topics = new Set([...Object.keys(config.topics ?? {}), OPS_TOPIC]);
-  for (const subscription of plan.subscriptions) checkSubscription(subscription, topics, faults);
+  for (const placed of subscriptions) checkSubscription(placed, topics, faults);
+  checkIds(subscriptions, faults);
 }
 
 function checkTransports(config: ConfigInput, plan: Plan, faults: Faults): void {
@@ -37,21 +51,28 @@ function checkAddresses({ topics }: Plan, faults: Faults): void {
   }
 }
 
-function checkSubscription(
-  { id, topic, sink, policy }: Subscription,
-  topics: ReadonlySet<string>,
-  faults: Faults,
-): void {
-  const at = joinPointer("/subscriptions", id);
-  const check = (name: string, place: string): void => {
-    if (!topics.has(name)) faults.add(missing("topic", name, topics, at + place));
+function checkSubscription(placed: PlacedSubscription, topics: ReadonlySet<string>, faults: Faults): void {
+  const { topic, sink, policy } = placed.subscription;
+  const check = (name: string, at: string): void => {
+    if (!topics.has(name)) faults.add(missing("topic", name, topics, at));
   };
-  const checkSink = (address: SinkAddress | undefined, place: string): void => {
-    if (address?.kind === "topic") check(address.topic, place);
+  const checkSink = (address: SinkAddress | undefined, at: string): void => {
+    if (address?.kind === "topic") check(address.topic, at);
   };
-  check(topic, "/topic");
-  checkSink(sink, "/sink");
-  checkSink(policy.deadLetterSink, "/delivery/deadLetter/sink");
+  check(topic, placed.topicAt);
+  checkSink(sink, placed.sinkAt);
+  checkSink(policy.deadLetterSink, `${placed.at}/delivery/deadLetter/sink`);
+}
+
+/** Names may hold dots, so two bridges, or a bridge and a subscription, may come to the same id. */
+function checkIds(subscriptions: readonly PlacedSubscription[], faults: Faults): void {
+  const byId = Map.groupBy(subscriptions, ({ subscription }) => subscription.id);
+  for (const [id, [first, ...others]] of byId) {
+    for (const { at } of others) {
+      const reason = `makes the subscription ${JSON.stringify(id)}, as ${dottedPath(first?.at ?? "")} does: rename one`;
+      faults.add(faultAt("invalid-configuration", at, reason));
+    }
+  }
 }
 
 function missing(what: "topic" | "transport", name: string, known: Iterable<string>, at: string) {

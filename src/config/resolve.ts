@@ -4,14 +4,14 @@ import { BATCH_BYTES_MAX, EVENT_BYTES_MAX, EVENT_BYTES_MIN, SETTING_BYTES_MAX, S
 import { faultAt, joinPointer } from "../pointer.ts";
 import { checkTopicName } from "../subscription/names.ts";
 import { resolveSubscription } from "../subscription/resolve.ts";
-import type { Subscription } from "../subscription/subscription.ts";
 import { parseDurationBetween, parseSizeBetween } from "../units.ts";
+import { planBridges } from "./bridges.ts";
 import { CONFIG_DEFAULTS, EGRESS_ALLOW_ON_LOOPBACK, TOPIC_CREATION_WITHOUT_FILE } from "./defaults.ts";
 import type { Faults } from "./faults.ts";
 import type { ConfigInput } from "./input.ts";
 import { isLoopback } from "./loopback.ts";
 import type { Plan, TopicPlan } from "./plan.ts";
-import { checkReferences } from "./references.ts";
+import { checkReferences, type PlacedSubscription } from "./references.ts";
 import { planTopic, planTopicDefaults, TOPIC_DEFAULTS } from "./topic.ts";
 import { planTransports } from "./transports.ts";
 
@@ -26,16 +26,17 @@ export function resolvePlan(config: ConfigInput, context: PlanContext, faults: F
   const topicDefaults =
     faults.attempt(() => planTopicDefaults(config.topicDefaults ?? {}, TOPIC_DEFAULTS, "/topicDefaults")) ??
     TOPIC_DEFAULTS;
+  const subscriptions = [...planSubscriptions(config, faults), ...planBridges(config, faults)];
   const plan: Plan = {
     ...planProcess(config, context.file, faults),
     topicDefaults,
     transports: planTransports(config, context.adapters, faults),
     topics: planTopics(config, topicDefaults, faults),
-    subscriptions: planSubscriptions(config, faults),
+    subscriptions: subscriptions.map(({ subscription }) => subscription),
     file: context.file,
     ignoredVariables: context.ignoredVariables,
   };
-  checkReferences(config, plan, faults);
+  checkReferences(config, plan, subscriptions, faults);
   return faults.any ? undefined : freeze(plan);
 }
 
@@ -90,7 +91,7 @@ function planTopics(config: ConfigInput, defaults: Plan["topicDefaults"], faults
   });
 }
 
-function planSubscriptions(config: ConfigInput, faults: Faults): readonly Subscription[] {
+function planSubscriptions(config: ConfigInput, faults: Faults): readonly PlacedSubscription[] {
   return Object.entries(config.subscriptions ?? {}).flatMap(([id, input]) => {
     const at = joinPointer("/subscriptions", id);
     if (input.id !== undefined && input.id !== id) {
@@ -99,7 +100,7 @@ function planSubscriptions(config: ConfigInput, faults: Faults): readonly Subscr
       );
     }
     const subscription = faults.attempt(() => resolveSubscription({ ...input, id }, { id: () => id, at }));
-    return subscription === undefined ? [] : [subscription];
+    return subscription === undefined ? [] : [{ subscription, at, topicAt: `${at}/topic`, sinkAt: `${at}/sink` }];
   });
 }
 

@@ -5,7 +5,7 @@
 import configSchema from "../../schemas/config.schema.json" with { type: "json" };
 import subscriptionSchema from "../../schemas/subscription.schema.json" with { type: "json" };
 import { isObject } from "../json-value.ts";
-import { joinPointer, type Path } from "../pointer.ts";
+import { joinPointer, type Path, parsePointer } from "../pointer.ts";
 
 interface Schema {
   readonly $ref?: string;
@@ -81,9 +81,11 @@ function deref(place: Place): Place {
   return deref({ schema: find(root, pointer), root });
 }
 
-/** Only the two forms that our schemas use: a whole document, and `/$defs/NAME`. */
+/** Only the forms that our schemas use: a whole document, `/$defs/NAME` and `/properties/NAME`. */
 function find(root: Schema, pointer: string): Schema {
-  return pointer === "" ? root : (root.$defs?.[pointer.slice("/$defs/".length)] ?? {});
+  const [kind, name] = parsePointer(pointer);
+  if (kind === undefined || name === undefined) return root;
+  return (kind === "$defs" ? root.$defs : root.properties)?.[name] ?? {};
 }
 
 function splitList(text: string): readonly string[] {

@@ -1,13 +1,14 @@
 /** Names of topics and subscriptions: parts of URLs, files and broker addresses, so of the safest characters only. */
+import { NAME_CHARS_MAX } from "../limits.ts";
 import { faultAt } from "../pointer.ts";
 
 /** 1 to 255 of `A-Z a-z 0-9 . _ -`; `.` and `..` are left out because a URL can't hold them as a path segment. */
-const NAME = /^(?!\.{1,2}$)[A-Za-z0-9._-]{1,255}$/;
+const NAME = new RegExp(`^(?!\\.{1,2}$)[A-Za-z0-9._-]{1,${NAME_CHARS_MAX}}$`);
 const RESERVED_PREFIX = "pulsebus.";
 /** The reserved topic with the bus's own events; anyone may subscribe to it. */
 export const OPS_TOPIC = "pulsebus.ops";
 
-const NAME_FORM = "write 1 to 255 letters, digits, dots, underscores or hyphens";
+const NAME_FORM = `write 1 to ${NAME_CHARS_MAX} letters, digits, dots, underscores or hyphens`;
 
 export function checkSubscriptionId(id: string, at: string): string {
   if (!NAME.test(id)) throw faultAt("invalid-request", at, `${quote(id)} is not a subscription's id: ${NAME_FORM}`);

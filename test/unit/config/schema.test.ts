@@ -53,6 +53,7 @@ describe("the schemas", () => {
     expect(name.pattern).toContain(`{1,${limits.NAME_CHARS_MAX}}`);
     expect(configSchema.properties.topics.maxProperties).toBe(limits.TOPICS_MAX);
     expect(configSchema.properties.subscriptions.maxProperties).toBe(limits.SUBSCRIPTIONS_MAX);
+    expect(configSchema.properties.bridges.maxProperties).toBe(limits.BRIDGES_MAX);
   });
 });
 
