@@ -3,6 +3,7 @@ import type { Command } from "commander";
 import { loadPlan } from "../config/load.ts";
 import { describePlan, renderPlan } from "../config/render.ts";
 import { warnings } from "../config/warnings.ts";
+import { declaredCapabilities } from "./capabilities.ts";
 import { addConfigurationOptions, type ConfigurationOptions, loadOptions } from "./configuration.ts";
 import type { CommandContext } from "./context.ts";
 import { addExamples, addJsonOption } from "./options.ts";
@@ -16,7 +17,8 @@ export function defineCheck(command: Command, context: CommandContext): void {
   addJsonOption(addConfigurationOptions(command)).action(async ({ json, ...options }: CheckOptions) => {
     const output = new Output(context.terminal, json === true);
     const plan = await loadPlan(loadOptions(options, context));
-    for (const warning of warnings(plan)) output.note(`warning: ${warning}`);
+    for (const warning of warnings(plan, await declaredCapabilities(plan.transports, context)))
+      output.note(`warning: ${warning}`);
     output.result(describePlan(plan), renderPlan(plan).trimEnd());
   });
   addExamples(command, [

@@ -47,7 +47,7 @@ export class Output {
 export function table<Row>(rows: readonly Row[], columns: readonly Column<Row>[]): string {
   const titles = columns.map(({ title }) => title.toUpperCase());
   const cells = [titles, ...rows.map((row) => columns.map(({ value }) => oneLine(value(row))))];
-  const widths = columns.map((_, column) => Math.max(...cells.map((line) => line[column]?.length ?? 0)));
+  const widths = columns.map((_, column) => cells.reduce((most, line) => Math.max(most, line[column]?.length ?? 0), 0));
   return cells
     .map((line) =>
       line
