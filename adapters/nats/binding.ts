@@ -85,8 +85,7 @@ function toNative(message: EncodedMessage, id: string | undefined): NativeMessag
 function toWire({ headers: native, data }: ReceivedMessage): WireMessage {
   const all: [string, unknown][] = [];
   for (const [name, values] of native ?? []) all.push([name, values.length === 1 ? values[0] : values]);
-  const body = Buffer.from(data.buffer, data.byteOffset, data.byteLength);
-  return { contentType: undefined, headers: all, body: body.length === 0 ? undefined : body };
+  return { contentType: undefined, headers: all, body: Buffer.from(data.buffer, data.byteOffset, data.byteLength) };
 }
 
 function isCloudEvent({ headers: all }: WireMessage): boolean {

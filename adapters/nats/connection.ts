@@ -43,6 +43,8 @@ export class Connection {
   readonly #context: AdapterContext;
   readonly #closed = new AbortController();
   readonly #watchers = new Set<Watcher>();
+  /** Resolves when the first connect has succeeded or failed. */
+  readonly #tried = Promise.withResolvers<void>();
   #client: Client | undefined;
   #isUp = false;
   #fault: TransportError | undefined;
@@ -86,13 +88,24 @@ export class Connection {
     return up;
   }
 
-  /** Runs a request of the JetStream API; its errors are portable ones. */
+  /** Rejects at once when there is no connection; waits only for the outcome of the first connect. */
+  async requireUp(): Promise<void> {
+    await this.#tried.promise;
+    const { fault } = this;
+    if (fault !== undefined) throw fault;
+  }
+
+  /** Runs a request of the JetStream API; its errors are portable ones. Ends when the connection does. */
   async request<T>(work: (client: Client) => Promise<T>): Promise<T> {
     const client = await this.ready();
+    const lost = Promise.withResolvers<never>();
+    const stop = this.watch({ onUp() {}, onDown: () => lost.reject(this.fault) });
     try {
-      return await work(client);
+      return await Promise.race([work(client), lost.promise]);
     } catch (error) {
       throw this.isClosed ? closedError() : toTransportError(error);
+    } finally {
+      stop();
     }
   }
 
@@ -110,6 +123,7 @@ export class Connection {
   async close(deadline: number): Promise<void> {
     await this.flush(deadline);
     this.#closed.abort();
+    this.#tried.resolve();
     this.#setUp(false);
     await this.#client?.nc.close();
   }
@@ -121,6 +135,7 @@ export class Connection {
         await this.#live(await connect(this.#options()));
       } catch (error) {
         this.#fault = toTransportError(error);
+        this.#tried.resolve();
         logger.debug({ transport: name, code: this.#fault.code }, "no connection to NATS; it is tried again");
       }
       await sleep(clock, NATS_RECONNECT_MS, this.#closed.signal);
@@ -136,6 +151,7 @@ export class Connection {
     const jsm = await jetstreamManager(nc, { ...options, checkAPI: false });
     this.#client = { nc, jsm, js: jetstream(nc, { ...options }) };
     this.#setUp(true);
+    this.#tried.resolve();
     void this.#follow(nc);
     const error = await nc.closed();
     if (error instanceof Error) this.#fault = toTransportError(error);

@@ -314,23 +314,30 @@ export class NatsConsumer implements Consumer {
     this.#leases.release(item);
   }
 
-  #renewInTime(): void {
+  /** Three times within the ack_wait; once within it, it is looked how far the group is. */
+  #renewInTime(round = 1): void {
     const ackWaitMs = millis(this.#seen?.consumer.config.ack_wait ?? 0) || ACK_WAIT_OF_SERVER;
     this.#cancelRenewal ??= this.#context.clock.timer(ackWaitMs / 3, () => {
       this.#cancelRenewal = undefined;
       this.#leases.renew();
-      if (this.#pull !== undefined) void this.#followFloor();
-      if (this.#isWanted || !this.#leases.isEmpty) this.#renewInTime();
+      if (this.#pull !== undefined && round % 3 === 0) void this.#follow();
+      if (this.#isWanted || !this.#leases.isEmpty) this.#renewInTime(round + 1);
     });
   }
 
-  /** The nearer the floor, the less comes again if the durable consumer is deleted. */
-  async #followFloor(): Promise<void> {
+  /** The nearer the floor is known, the less comes again if the durable consumer is deleted. */
+  async #follow(): Promise<void> {
     const seen = this.#seen;
+    const { topology } = this.#context;
     const { address, group } = this.#target;
-    const consumer = await this.#context.topology.consumer(address, group).catch(() => undefined);
-    if (consumer === undefined || seen !== this.#seen || consumer.created !== seen?.consumer.created) return;
-    this.#floor = consumer.ack_floor.stream_seq;
+    try {
+      const [stream, consumer] = await Promise.all([topology.stream(address), topology.consumer(address, group)]);
+      if (seen === undefined || seen !== this.#seen || consumer.created !== seen.consumer.created) return;
+      this.#floor = consumer.ack_floor.stream_seq;
+      this.#countSkipped(stream, consumer);
+    } catch {
+      // The pull meets the same fault and deals with it.
+    }
   }
 
   #onDown(): void {

@@ -69,8 +69,9 @@ export function toTransportError(error: unknown): TransportError {
   for (const [type, code, message] of CLASSES) {
     if (error instanceof type) return new TransportError(code, message, { cause: error });
   }
-  if (isNetworkError(error))
-    return new TransportError("unavailable", "The NATS server can't be reached", { cause: error });
+  if (isNetworkError(error)) {
+    return new TransportError("unavailable", `The NATS server can't be reached (${error.code})`, { cause: error });
+  }
   // Wrappers: what they wrap is known, or they tell of a connection that went.
   if (error instanceof jserrors.JetStreamNotEnabled || error instanceof RequestError) {
     const inner = error.cause === undefined ? undefined : toTransportError(error.cause);
@@ -81,8 +82,11 @@ export function toTransportError(error: unknown): TransportError {
   return new TransportError("unknown", message, { cause: error });
 }
 
-function isNetworkError(error: unknown): boolean {
-  return error instanceof Error && "syscall" in error;
+/** Node's own errors of sockets and of TLS. */
+function isNetworkError(error: unknown): error is Error & { readonly code: string } {
+  return (
+    error instanceof Error && "code" in error && typeof error.code === "string" && /^[A-Z][A-Z_0-9]+$/.test(error.code)
+  );
 }
 
 /** Nobody listens on the subject: no stream stores it, or JetStream is not ready. */

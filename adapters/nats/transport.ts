@@ -124,8 +124,7 @@ export class NatsTransport implements Transport {
   }
 
   async check(): Promise<void> {
-    const { fault, isStarting } = this.#connection;
-    if (fault !== undefined && !isStarting) throw fault;
+    await this.#connection.requireUp();
     await this.#connection.request(({ jsm }) => jsm.getAccountInfo());
   }
 

@@ -13,4 +13,5 @@ install() {
   mv "$bin/nats-server" "$server"
 }
 
-run() { exec "$server" -a 127.0.0.1 -p "$port" -js -sd "$data/jetstream"; }
+# NATS_CONFIG is a configuration file, for users and TLS.
+run() { exec "$server" -a 127.0.0.1 -p "$port" -js -sd "$data/jetstream" ${NATS_CONFIG:+-c "$NATS_CONFIG"}; }
