@@ -2,12 +2,19 @@
 import { adapters, loadEmbedded } from "../adapters/index.ts";
 import { runProgram } from "./cli/program.ts";
 import { processTerminal, tolerateBrokenPipe } from "./cli/terminal.ts";
+import { EMBEDDED } from "./config/transports.ts";
 import { sibling } from "./sqlite/sibling.ts";
 
 tolerateBrokenPipe();
 process.exitCode = await runProgram(process.argv.slice(2), {
   terminal: processTerminal,
   adapters: Object.keys(adapters),
+  async capabilities(name) {
+    if (name === EMBEDDED) return (await loadEmbedded()).CAPABILITIES;
+    const loaded = await adapters[name]?.();
+    if (loaded === undefined) throw new Error(`there is no adapter ${name}`);
+    return loaded.adapter.capabilities;
+  },
   async serve(options) {
     const { serve } = await import("./serve.ts");
     const { openEmbedded } = await loadEmbedded();

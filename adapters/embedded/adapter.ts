@@ -44,7 +44,7 @@ export interface EmbeddedOptions {
   readonly logger: Logger;
 }
 
-const CAPABILITIES: Capabilities = {
+export const CAPABILITIES: Capabilities = {
   durable: true,
   ordering: "topic",
   orderedPublish: true,

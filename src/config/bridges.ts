@@ -6,9 +6,12 @@ import { NAME_CHARS_MAX } from "../limits.ts";
 import { faultAt, joinPointer } from "../pointer.ts";
 import { checkReadableTopicName, checkTopicName } from "../subscription/names.ts";
 import { resolveSubscription } from "../subscription/resolve.ts";
+import type { Subscription } from "../subscription/subscription.ts";
 import type { Faults } from "./faults.ts";
 import type { BridgeInput, ConfigInput } from "./input.ts";
 import type { PlacedSubscription } from "./references.ts";
+
+const ID_PREFIX = "bridge.";
 
 /** A topic's name and the JSON pointer where it stands. */
 interface End {
@@ -28,6 +31,17 @@ export function planBridges({ bridges = {} }: ConfigInput, faults: Faults): read
     const directions = faults.attempt(() => directionsOf(bridge, at)) ?? [];
     return directions.flatMap((direction) => faults.attempt(() => planDirection(name, bridge, direction, at)) ?? []);
   });
+}
+
+/** Whether a bridge, as written or as rendered, leads from one topic to the other. */
+export function isBridged(
+  subscriptions: readonly Subscription[],
+  from: string | undefined,
+  to: string | undefined,
+): boolean {
+  return subscriptions.some(
+    ({ id, topic, sink }) => id.startsWith(ID_PREFIX) && topic === from && sink.kind === "topic" && sink.topic === to,
+  );
 }
 
 /** Throws `invalid-configuration` for a bridge with neither form, or both, or one end. */
@@ -52,7 +66,7 @@ function planDirection(name: string, bridge: BridgeInput, { from, to }: Directio
   const { between: _between, from: _from, to: _to, ...rest } = bridge;
   checkReadableTopicName(from.topic, from.at);
   checkTopicName(to.topic, to.at);
-  const id = `bridge.${name}.${from.topic}.${to.topic}`;
+  const id = `${ID_PREFIX}${name}.${from.topic}.${to.topic}`;
   if (id.length > NAME_CHARS_MAX) {
     const reason = `its subscription's id ${id.slice(0, 64)}… has ${id.length} characters, more than ${NAME_CHARS_MAX}: shorten the bridge's name`;
     throw faultAt("invalid-configuration", at, reason);

@@ -1,4 +1,6 @@
-/** What is allowed and yet probably not meant; `serve` logs it, `check` prints it. */
+/** What is allowed and yet probably not meant; `check` prints it. */
+import { isBridged } from "./bridges.ts";
+import { forwardingWarnings, type TransportCapabilities } from "./forwarding-warnings.ts";
 import { isLoopback } from "./loopback.ts";
 import type { Plan } from "./plan.ts";
 import { EMBEDDED } from "./transports.ts";
@@ -6,8 +8,15 @@ import { EMBEDDED } from "./transports.ts";
 /** On a broker each subscription reads the whole topic. */
 const BROKER_SUBSCRIPTIONS_ADVISED = 50;
 
-export function warnings(plan: Plan): readonly string[] {
-  return [...exposureWarnings(plan), ...variableWarnings(plan), ...fanOutWarnings(plan), ...cycleWarnings(plan)];
+/** Nothing is said about what a transport loses whose capabilities are not given. */
+export function warnings(plan: Plan, capabilities: TransportCapabilities): readonly string[] {
+  return [
+    ...exposureWarnings(plan),
+    ...variableWarnings(plan),
+    ...fanOutWarnings(plan),
+    ...cycleWarnings(plan),
+    ...forwardingWarnings(plan, capabilities),
+  ];
 }
 
 function exposureWarnings({ server: { host } }: Plan): readonly string[] {
@@ -33,15 +42,25 @@ function fanOutWarnings({ topics, subscriptions }: Plan): readonly string[] {
   });
 }
 
-/** Topics that feed each other. Loop protection ends each event's way, but a cycle is rarely what was meant. */
+/**
+ * Topics that feed each other. Loop protection ends each event's way, but a cycle is rarely what was meant, unless it
+ * is a bridge both ways.
+ */
 function cycleWarnings({ subscriptions }: Plan): readonly string[] {
   const targets = new Map<string, string[]>();
   for (const { topic, sink } of subscriptions) {
     if (sink.kind === "topic") targets.set(topic, [...(targets.get(topic) ?? []), sink.topic]);
   }
-  return findCycles(targets).map(
-    (cycle) => `the topics ${cycle.join(" → ")} feed each other in a circle: loop protection drops what comes back`,
-  );
+  const isMeant = ([first, second, third, ...rest]: readonly string[]): boolean =>
+    rest.length === 0 &&
+    first === third &&
+    isBridged(subscriptions, first, second) &&
+    isBridged(subscriptions, second, first);
+  return findCycles(targets)
+    .filter((cycle) => !isMeant(cycle))
+    .map(
+      (cycle) => `the topics ${cycle.join(" → ")} feed each other in a circle: loop protection drops what comes back`,
+    );
 }
 
 /**

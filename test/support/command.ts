@@ -1,5 +1,6 @@
 /** Runs one command of the CLI in this process, with a terminal of the test's own. */
 import { PassThrough } from "node:stream";
+import { CAPABILITIES } from "../../adapters/embedded/adapter.ts";
 import type { CommandContext } from "../../src/cli/context.ts";
 import { runProgram } from "../../src/cli/program.ts";
 
@@ -26,7 +27,12 @@ export function startCommand(argv: readonly string[], { env = {}, input, serve }
   const [stdout, stderr] = [collect(), collect()];
   const { promise: interrupted, resolve: interrupt } = Promise.withResolvers<void>();
   const terminal = { env, stdin, stdout: stdout.stream, stderr: stderr.stream, interrupted: () => interrupted };
-  const exitCode = runProgram(argv, { terminal, adapters: ["embedded"], serve: serve ?? (async () => {}) });
+  const exitCode = runProgram(argv, {
+    terminal,
+    adapters: ["embedded"],
+    capabilities: async () => CAPABILITIES,
+    serve: serve ?? (async () => {}),
+  });
   const documents = <Document>() =>
     stdout
       .text()

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { warnings } from "../../../src/config/warnings.ts";
 import { load } from "./load.ts";
 
-const warningsOf = async (...parameters: Parameters<typeof load>) => warnings(await load(...parameters));
+const warningsOf = async (...parameters: Parameters<typeof load>) => warnings(await load(...parameters), new Map());
 
 /** A configuration whose topics feed each other as `a>b` says. */
 function feeding(...edges: readonly string[]): string {
@@ -43,7 +43,8 @@ describe("topics that feed each other in a circle", () => {
     ],
     [["a>b", "a>b", "b>a"], ["a → b → a"]],
   ])("%j are told", async (edges, cycles) => {
-    expect(await warningsOf(feeding(...edges))).toEqual(
+    const found = await warningsOf(feeding(...edges));
+    expect(found.filter((warning) => warning.includes("circle"))).toEqual(
       cycles.map((cycle) => `the topics ${cycle} feed each other in a circle: loop protection drops what comes back`),
     );
   });
