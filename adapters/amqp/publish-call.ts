@@ -1,7 +1,7 @@
 /** One call of `publish`: collects the results by index and answers all of them by the deadline. */
+import type { Event } from "../../src/event/event.ts";
 import type { Clock } from "../../src/runtime/clock.ts";
-import { type PublishResult, TransportError } from "../../src/transport/port.ts";
-import type { NativeMessage } from "./binding.ts";
+import { type PublishResult, type TopicSettings, TransportError } from "../../src/transport/port.ts";
 import { failure } from "./errors.ts";
 
 /** One event on its way to the broker. */
@@ -12,7 +12,8 @@ export interface Outgoing {
   readonly key: string | undefined;
   readonly routingKey: string;
   readonly position: string;
-  readonly message: NativeMessage;
+  readonly event: Event;
+  readonly mode: TopicSettings["mode"];
   /** From here on the broker may have it. */
   isSent: boolean;
   /** The broker gave it back: no queue is bound. Its confirmation follows all the same. */

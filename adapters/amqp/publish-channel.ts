@@ -10,6 +10,7 @@
 import type { ConfirmChannel, Message } from "amqplib";
 import { COMMIT_QUEUE_BYTES_MAX } from "../../src/limits.ts";
 import type { PublishResult } from "../../src/transport/port.ts";
+import { toNative } from "./binding.ts";
 import { closedError, failure, refusals, replyCodeOf, toTransportError } from "./errors.ts";
 import { KeyLanes } from "./key-lanes.ts";
 import type { Link } from "./link.ts";
@@ -20,6 +21,7 @@ type Failure = Extract<PublishResult, { ok: false }>;
 export class PublishChannel {
   readonly #link: Link;
   readonly #exchange: string;
+  readonly #maxBytes: number;
   readonly #lanes = new KeyLanes<Outgoing>();
   /** Sent and not confirmed, by position. */
   readonly #sent = new Map<string, Outgoing>();
@@ -31,9 +33,10 @@ export class PublishChannel {
   #wasUsed = true;
   mandatory = true;
 
-  constructor(link: Link, exchange: string) {
+  constructor(link: Link, exchange: string, maxBytes: number) {
     this.#link = link;
     this.#exchange = exchange;
+    this.#maxBytes = maxBytes;
   }
 
   submit(outgoing: Outgoing): void {
@@ -42,7 +45,7 @@ export class PublishChannel {
       outgoing.call.settle(outgoing.index, outgoing.key, refusals.queueFull());
       return;
     }
-    this.#bytes += outgoing.message.bytes;
+    this.#bytes += bytesOf(outgoing);
     if (outgoing.key === undefined || this.#lanes.enter(outgoing.key, outgoing)) this.#start(outgoing);
   }
 
@@ -72,8 +75,12 @@ export class PublishChannel {
   }
 
   #send(channel: ConfirmChannel, outgoing: Outgoing): void {
-    const { message, position, routingKey } = outgoing;
-    const { content, contentType, headers } = message;
+    const { event, mode, position, routingKey } = outgoing;
+    const { content, contentType, headers, bytes } = toNative(event, mode, this.#link.frameBytes);
+    if (bytes > this.#maxBytes) {
+      this.#end(outgoing, refusals.tooLarge(bytes, this.#maxBytes));
+      return;
+    }
     const options = { mandatory: this.mandatory, persistent: true, messageId: position, headers };
     this.#sent.set(position, outgoing);
     outgoing.isSent = true;
@@ -103,8 +110,8 @@ export class PublishChannel {
 
   /** Gives the result, and goes on with the next event of its key. */
   #end(outgoing: Outgoing, result: PublishResult | undefined): void {
-    const { call, index, key, message } = outgoing;
-    this.#bytes -= message.bytes;
+    const { call, index, key } = outgoing;
+    this.#bytes -= bytesOf(outgoing);
     if (result !== undefined) call.settle(index, key, result);
     const next = key === undefined ? undefined : this.#lanes.leave(key);
     if (next !== undefined) queueMicrotask(() => this.#start(next));
@@ -160,18 +167,23 @@ export class PublishChannel {
   }
 }
 
+/** What is held in memory of an event that is under way; attributes are small beside it. */
+function bytesOf({ event }: Outgoing): number {
+  return event.structured?.length ?? event.data?.bytes.length ?? 0;
+}
+
 /**
  * What the end of a channel means for one message on it. The broker names no culprit, so only one that was alone is
  * proven not stored; of several only what the reply text gives away is told apart, and a missing exchange, which is
  * all of theirs.
  */
-function lossOf({ message }: Outgoing, isAlone: boolean, reason: Error | undefined): Failure {
+function lossOf(outgoing: Outgoing, isAlone: boolean, reason: Error | undefined): Failure {
   const lost = toTransportError(reason ?? new Error("the channel was lost before the broker confirmed"));
   const isRefused = reason !== undefined && replyCodeOf(reason) !== undefined;
   if (isAlone && isRefused) return failure(lost, "no");
   if (lost.code === "too_large") {
     const maxBytes = Number(/max size (\d+)/.exec(lost.message)?.[1]);
-    if (message.content.length > maxBytes) return failure(lost, "no");
+    if (bytesOf(outgoing) > maxBytes) return failure(lost, "no");
   } else if (lost.code === "not_found" || lost.code === "permission_denied") return failure(lost, "unknown");
   return failure(toTransportError(new Error("the channel was lost before the broker confirmed")), "unknown");
 }

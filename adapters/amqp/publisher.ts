@@ -1,8 +1,8 @@
-/** The publisher of the port: makes native messages of events, refuses what can't be one, hands the rest to the channel. */
+/** The publisher of the port: refuses what can't be a message, hands the rest to the channel of its exchange. */
 import { attributeOf, type Event } from "../../src/event/event.ts";
 import { type Clock, sleep } from "../../src/runtime/clock.ts";
 import type { Publisher, PublishResult, TopicSettings } from "../../src/transport/port.ts";
-import { isText, newPosition, routingKeyOf, toNative } from "./binding.ts";
+import { isText, newPosition, routingKeyOf } from "./binding.ts";
 import { closedError, failure, refusals } from "./errors.ts";
 import type { Link } from "./link.ts";
 import { type Outgoing, PublishCall, timeoutError } from "./publish-call.ts";
@@ -16,7 +16,6 @@ export interface PublisherOptions {
   readonly channel: PublishChannel;
   /** As they are now: `provision` may change them. */
   readonly settings: () => Pick<TopicSettings, "mode" | "key">;
-  readonly maxBytes: number;
   readonly clock: Clock;
   readonly closed: AbortSignal;
 }
@@ -73,17 +72,13 @@ export class AmqpPublisher implements Publisher {
   }
 
   #outgoing(call: PublishCall, index: number, event: Event): Outgoing | PublishResult {
-    const { link, settings, maxBytes } = this.#options;
-    const { mode, key: keyAttribute } = settings();
+    const { mode, key: keyAttribute } = this.#options.settings();
     const key = this.#keyOf(event);
     if (key !== undefined && call.hasFailedBefore(index, key)) return refusals.aborted(key);
     if (!isText(event)) return refusals.noText();
     const routingKey = routingKeyOf(event, keyAttribute);
     if (routingKey === undefined) return refusals.longKey(keyAttribute ?? "");
-    const message = toNative(event, mode, link.frameBytes);
-    if (message.bytes > maxBytes) return refusals.tooLarge(message.bytes, maxBytes);
-    const position = newPosition();
-    return { call, index, key, routingKey, position, message, isSent: false, isReturned: false };
+    return { call, index, key, routingKey, event, mode, position: newPosition(), isSent: false, isReturned: false };
   }
 
   #keyOf(event: Event): string | undefined {

@@ -67,7 +67,6 @@ export class AmqpTransport implements Transport {
       link: this.#publishing,
       channel: this.#channel(address),
       settings: () => topic.settings,
-      maxBytes: this.capabilities.limits.eventBytes,
       clock: this.#clock,
       closed: this.#closed.signal,
     });
@@ -200,7 +199,7 @@ export class AmqpTransport implements Transport {
   #channel(address: string): PublishChannel {
     let channel = this.#channels.get(address);
     if (channel === undefined) {
-      channel = new PublishChannel(this.#publishing, address);
+      channel = new PublishChannel(this.#publishing, address, this.#settings.maxMessageBytes);
       this.#channels.set(address, channel);
     }
     return channel;

@@ -4,15 +4,21 @@ import { type ChannelModel, connect } from "amqplib";
 import { adapter } from "../../../adapters/amqp/adapter.ts";
 import { validateAdapterSettings } from "../../../src/config/adapter-settings.ts";
 import { TOPIC_DEFAULTS } from "../../../src/config/topic.ts";
+import type { Event } from "../../../src/event/event.ts";
 import { systemClock } from "../../../src/runtime/clock.ts";
 import type { Logger } from "../../../src/runtime/logger.ts";
-import type { Matcher, TopicSettings, Transport } from "../../../src/transport/port.ts";
+import {
+  type Consumer,
+  type Item,
+  isMalformed,
+  type Matcher,
+  type TopicSettings,
+  type Transport,
+} from "../../../src/transport/port.ts";
 
 const SILENT: Logger = { debug() {}, info() {}, warn() {}, error() {} };
 
 export const SETTINGS: TopicSettings = TOPIC_DEFAULTS.settings;
-
-export const EVERYTHING: Matcher = { matches: () => true, types: undefined, source: undefined };
 
 /** A transport with the defaults of the schema. */
 export function openTransport(url: string, settings: Readonly<Record<string, unknown>> = {}): Promise<Transport> {
@@ -40,4 +46,37 @@ export function uniqueName(): string {
 
 export function soon(ms = 30_000): number {
   return Date.now() + ms;
+}
+
+const EVERYTHING: Matcher = { matches: () => true, types: undefined, source: undefined };
+
+/** A fresh topic with a fresh group, a consumer and a publisher. */
+export async function topicWithGroup(transport: Transport, settings: Partial<TopicSettings> = {}) {
+  const address = uniqueName();
+  const group = uniqueName();
+  await transport.provision(address, { ...SETTINGS, ...settings });
+  await transport.createGroup(address, group, { at: "latest" });
+  const publisher = transport.publisher(address);
+  return { address, group, publisher, consumer: openConsumer(transport, address, group) };
+}
+
+export function openConsumer(transport: Transport, address: string, group: string): Consumer {
+  return transport.consumer(address, group, { matcher: EVERYTHING });
+}
+
+/** Exactly `count` items, in bounded time. */
+export async function receive(consumer: Consumer, count: number, withinMs = 20_000): Promise<Item[]> {
+  const late = AbortSignal.timeout(withinMs);
+  const items: Item[] = [];
+  while (items.length < count) {
+    const page = await consumer.receive(count - items.length, late);
+    if (late.aborted && page.length === 0) throw new Error(`${items.length} of ${count} items came in ${withinMs} ms`);
+    items.push(...page);
+  }
+  return items;
+}
+
+export function eventOf({ event }: Item): Event {
+  if (isMalformed(event)) throw new Error(`malformed: ${event.malformed}`);
+  return event;
 }
