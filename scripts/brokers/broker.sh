@@ -82,6 +82,20 @@ run_apart() {
   export here broker data
   setsid bash -euo pipefail -c '. "$here/packages.sh"; . "$here/$broker.sh"; run' </dev/null >>"$log" 2>&1 &
   echo "$! $(began $!)" >"$pid_file"
+  if [ -n "${BROKERS_OWNER:-}" ]; then
+    setsid bash "$here/broker.sh" "$broker" watch </dev/null >/dev/null 2>&1 &
+  fi
+}
+
+# Kills the broker once the process that it was started for is gone, for tests that were killed.
+watch() {
+  local pid
+  pid=$(pid_of_broker) || return 0
+  while [ -e "/proc/$BROKERS_OWNER" ]; do
+    sleep 1
+    if [ "$(pid_of_broker)" != "$pid" ]; then return 0; fi
+  done
+  end_with KILL
 }
 
 end_with() {
@@ -105,6 +119,7 @@ end_with() {
 case $command in
   install) is_installed || install ;;
   installed) is_installed ;;
+  watch) watch ;;
   start) start ;;
   stop) end_with TERM ;;
   kill) end_with KILL ;;

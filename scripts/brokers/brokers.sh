@@ -12,7 +12,7 @@
 # status   says which run; fails when one does not
 #
 # Each broker is one file beside this one. A test that needs a broker of its own runs the same commands with its own
-# BROKERS_DATA and ports.
+# BROKERS_DATA and ports, and names itself in BROKERS_OWNER: when that process is gone, the broker is killed.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)

@@ -128,6 +128,7 @@ export class OwnBroker {
     const { advertisedPort } = this.#options;
     this.#directory = await mkdtemp(join(tmpdir(), `pulsebus-${this.#name}-`));
     this.#environment.BROKERS_DATA = this.#directory;
+    this.#environment.BROKERS_OWNER = `${process.pid}`;
     for (const variable of portVariables) this.#environment[variable] = `${await freePort()}`;
     if (advertisedPort !== undefined) this.#environment.KAFKA_ADVERTISED_PORT = `${await advertisedPort()}`;
     this.#port = Number(this.#environment[portVariables[0] ?? ""]);
