@@ -47,7 +47,7 @@ describe("a restart", () => {
       expect(attempt2?.headers["pulsebus-attempt"]).toBe("2");
       const waitedMs = (attempt2?.at ?? 0) - (attempt1?.at ?? 0);
       expect(waitedMs).toBeGreaterThan(1_990);
-      expect(waitedMs).toBeLessThan(5_000);
+      expect(waitedMs).toBeLessThan(15_000);
       await statusBecomes(second.url, later, { parked: 0 });
       await call(second.url, "POST", `/subscriptions/${paused}/resume`);
       await sink.received(3);
@@ -98,7 +98,7 @@ describe("stopping", () => {
       await sink.received(1);
       const startedAt = performance.now();
       expect(await first.stop()).toEqual({ code: 0, signal: null });
-      expect(performance.now() - startedAt).toBeLessThan(4_000);
+      expect(performance.now() - startedAt).toBeLessThan(8_000);
     }
     hangs = false;
     await using _second = await startPulsebus({ dataDir: directory.path });
@@ -125,7 +125,7 @@ describe("stopping", () => {
     });
     const startedAt = performance.now();
     expect(await bus.stop("SIGTERM")).toEqual({ code: null, signal: "SIGTERM" });
-    expect(performance.now() - startedAt).toBeLessThan(2_000);
+    expect(performance.now() - startedAt).toBeLessThan(5_000);
   });
 
   it("finishes a delivery that is under way", async () => {
