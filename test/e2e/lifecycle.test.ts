@@ -173,9 +173,10 @@ describe("npm start", () => {
       return found;
     }, 20_000);
     expect((await send(`${url}/readyz`)).status).toBe(200);
+    const closed = once(npm, "close");
     npm.kill("SIGTERM");
     await eventually(() => expect(send(`${url}/readyz`)).rejects.toThrow(/ECONNREFUSED/));
-    await once(npm, "close");
+    await closed;
     untrack();
     expect(output).toContain('"signal":"SIGTERM"');
   });
