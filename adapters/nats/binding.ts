@@ -1,5 +1,5 @@
 /** Events as NATS messages: the NATS binding of CloudEvents, in binary or structured mode. */
-import { headers, type MsgHdrs } from "@nats-io/transport-node";
+import { type MsgHdrs, MsgHdrsImpl } from "@nats-io/transport-node";
 import { BINDINGS } from "../../src/event/bindings.ts";
 import type { Attribute, Event } from "../../src/event/event.ts";
 import type { DecodeOptions } from "../../src/event/leniency.ts";
@@ -75,11 +75,12 @@ function sizeOf(message: EncodedMessage, id: string | undefined): number {
   return id === undefined ? bytes : bytes + "Nats-Msg-Id".length + id.length + HEADER_LINE;
 }
 
+/** Names are attributes' and values percent-encoded, so the client need not look at each character of them again. */
 function toNative(message: EncodedMessage, id: string | undefined): NativeMessage {
-  const native = headers();
-  for (const [name, value] of message.headers) native.append(name, String(value));
-  if (id !== undefined) native.set("Nats-Msg-Id", id);
-  return { headers: native, body: message.body ?? NOTHING };
+  const all: Record<string, string[]> = {};
+  for (const [name, value] of message.headers) all[name] = [String(value)];
+  if (id !== undefined) all["Nats-Msg-Id"] = [id];
+  return { headers: MsgHdrsImpl.fromRecord(all), body: message.body ?? NOTHING };
 }
 
 function toWire({ headers: native, data }: ReceivedMessage): WireMessage {

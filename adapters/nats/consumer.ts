@@ -11,7 +11,6 @@
  * - no stream, or a group that this consumer has never seen: `receive` rejects with `not_found`, and the next one looks
  *   again.
  */
-import type { ConsumerInfo, StreamInfo } from "@nats-io/jetstream";
 import { type Msg, millis } from "@nats-io/transport-node";
 import { MAILBOX_BYTES_MAX, MAILBOX_EVENTS_MAX, NATS_RETRY_MS } from "../../src/limits.ts";
 import { type Clock, sleep } from "../../src/runtime/clock.ts";
@@ -30,9 +29,10 @@ import { decodeEvent } from "./binding.ts";
 import type { Client, Connection } from "./connection.ts";
 import { parseDelivery } from "./delivery.ts";
 import { closedError, toTransportError } from "./errors.ts";
+import { GroupView, type Seen } from "./group-view.ts";
 import { NatsItem } from "./item.ts";
 import { Leases } from "./leases.ts";
-import { formatPosition, generationOf, sequenceOf } from "./position.ts";
+import { formatPosition, sequenceOf } from "./position.ts";
 import { Pull } from "./pull.ts";
 import type { Topology } from "./topology.ts";
 
@@ -49,14 +49,6 @@ export interface ConsumerTarget {
   readonly address: string;
   readonly group: string;
   readonly matcher: Matcher;
-}
-
-/** The stream and the durable consumer as they were when it was last looked. */
-interface Seen {
-  readonly client: Client;
-  readonly stream: StreamInfo;
-  readonly consumer: ConsumerInfo;
-  readonly generation: string;
 }
 
 /** What a consumer has that says nothing, in milliseconds. */
@@ -77,13 +69,9 @@ export class NatsConsumer implements Consumer {
   #pull: Pull | undefined;
   /** Ends the present round of the loop. */
   #interrupt: (() => void) | undefined;
-  #seen: Seen | undefined;
-  /** Below it everything is settled. */
-  #floor = 0;
+  readonly #group: GroupView;
   #cancelRenewal: (() => void) | undefined;
   #fault: TransportError | undefined;
-  #skipped = 0;
-  #skippedTo = 0;
   #closing: Promise<void> | undefined;
 
   constructor(context: ConsumerContext, target: ConsumerTarget) {
@@ -96,6 +84,10 @@ export class NatsConsumer implements Consumer {
       onIdle: (unread) => this.#rest(unread),
     });
     this.#leases = new Leases(() => connection.up?.nc);
+    this.#group = new GroupView(context.topology, target, {
+      onResume: () => this.#leases.resume(),
+      onOther: () => this.#drop(),
+    });
     this.#unwatch = connection.watch({ onUp: () => this.#interrupt?.(), onDown: () => this.#onDown() });
     consumers.add(this);
   }
@@ -121,9 +113,9 @@ export class NatsConsumer implements Consumer {
   }
 
   get state(): ConsumerState {
-    if (this.#closed.signal.aborted) return { status: "closed", error: undefined, skipped: this.#skipped };
+    if (this.#closed.signal.aborted) return { status: "closed", error: undefined, skipped: this.#group.skipped };
     const error = this.#context.connection.fault ?? this.#fault;
-    return { status: error === undefined ? "receiving" : "reconnecting", error, skipped: this.#skipped };
+    return { status: error === undefined ? "receiving" : "reconnecting", error, skipped: this.#group.skipped };
   }
 
   isOf(address: string, group: string | undefined): boolean {
@@ -132,7 +124,7 @@ export class NatsConsumer implements Consumer {
 
   /** What this consumer knows of an event that the server has delivered to the group. */
   progressOf(position: Position): Progress {
-    const sequence = sequenceOf(position, this.#seen?.generation ?? "");
+    const sequence = sequenceOf(position, this.#group.seen?.generation ?? "");
     if (sequence === undefined) return "unknown";
     if (this.#leases.holdsSequence(sequence)) return "open";
     return this.#leases.hasAcked(sequence) ? "settled" : "unknown";
@@ -141,7 +133,7 @@ export class NatsConsumer implements Consumer {
   /** The group or its topic was deleted on purpose. */
   forget(): void {
     this.#drop();
-    this.#seen = undefined;
+    this.#group.forget();
     this.#interrupt?.();
   }
 
@@ -203,15 +195,14 @@ export class NatsConsumer implements Consumer {
   async #round(): Promise<void> {
     const client = await this.#connected();
     if (client === undefined) return;
-    const seen = await this.#look(client);
+    const seen = await this.#group.look();
     if (!this.#isWanted || this.#closed.signal.aborted || client !== this.#context.connection.up) return;
-    this.#seen = seen;
     this.#fault = undefined;
     this.#leases.flush();
     this.#renewInTime();
     const over = Promise.withResolvers<void>();
     this.#interrupt = over.resolve;
-    this.#pull = this.#openPull(seen, (reason) => {
+    this.#pull = this.#openPull(client, seen, (reason) => {
       this.#fault = new TransportError("unavailable", `The pull from JetStream ended: ${reason}`);
       over.resolve();
     });
@@ -236,37 +227,7 @@ export class NatsConsumer implements Consumer {
     this.#interrupt = undefined;
   }
 
-  async #look(client: Client): Promise<Seen> {
-    const { topology } = this.#context;
-    const { address, group } = this.#target;
-    const stream = await topology.stream(address);
-    const generation = generationOf(stream.created);
-    const before = this.#seen;
-    if (before !== undefined && before.generation !== generation) this.#drop();
-    let isResumed = false;
-    const consumer = await topology.consumer(address, group).catch(async (error: unknown) => {
-      if (before === undefined || !isNotFound(error) || !topology.mayRecreate(address, group)) throw error;
-      isResumed = before.generation === generation;
-      await topology.recreateGroup(address, group, this.#floor + 1);
-      return topology.consumer(address, group);
-    });
-    if (isResumed) this.#leases.resume();
-    else if (before !== undefined && before.consumer.created !== consumer.created) this.#drop();
-    this.#floor = consumer.ack_floor.stream_seq;
-    this.#countSkipped(stream, consumer);
-    return { client, stream, consumer, generation };
-  }
-
-  /** What retention removed before the server delivered it to the group. Only where all of the stream is the topic. */
-  #countSkipped({ config, state }: StreamInfo, { delivered }: ConsumerInfo): void {
-    const isWhole = config.subjects.length === 1 && config.subjects[0] === this.#target.address;
-    const from = Math.max(delivered.stream_seq, this.#skippedTo);
-    if (!isWhole || state.first_seq - 1 <= from) return;
-    this.#skipped += state.first_seq - 1 - from;
-    this.#skippedTo = state.first_seq - 1;
-  }
-
-  #openPull({ client, consumer, generation }: Seen, onOver: (reason: string) => void): Pull {
+  #openPull(client: Client, { consumer, generation }: Seen, onOver: (reason: string) => void): Pull {
     const { stream_name, name, config } = consumer;
     return new Pull({
       nc: client.nc,
@@ -295,7 +256,7 @@ export class NatsConsumer implements Consumer {
   #take(message: Msg, generation: string): void {
     const reply = message.reply ?? "";
     const { sequence, count, storedAt } = parseDelivery(reply);
-    if (this.#seen?.generation !== generation) return;
+    if (this.#group.seen?.generation !== generation) return;
     if (this.#leases.absorb(sequence, count > 1, reply)) return;
     const { topology } = this.#context;
     const { address, matcher } = this.#target;
@@ -316,28 +277,13 @@ export class NatsConsumer implements Consumer {
 
   /** Three times within the ack_wait; once within it, it is looked how far the group is. */
   #renewInTime(round = 1): void {
-    const ackWaitMs = millis(this.#seen?.consumer.config.ack_wait ?? 0) || ACK_WAIT_OF_SERVER;
+    const ackWaitMs = millis(this.#group.seen?.consumer.config.ack_wait ?? 0) || ACK_WAIT_OF_SERVER;
     this.#cancelRenewal ??= this.#context.clock.timer(ackWaitMs / 3, () => {
       this.#cancelRenewal = undefined;
       this.#leases.renew();
-      if (this.#pull !== undefined && round % 3 === 0) void this.#follow();
+      if (this.#pull !== undefined && round % 3 === 0) void this.#group.follow();
       if (this.#isWanted || !this.#leases.isEmpty) this.#renewInTime(round + 1);
     });
-  }
-
-  /** The nearer the floor is known, the less comes again if the durable consumer is deleted. */
-  async #follow(): Promise<void> {
-    const seen = this.#seen;
-    const { topology } = this.#context;
-    const { address, group } = this.#target;
-    try {
-      const [stream, consumer] = await Promise.all([topology.stream(address), topology.consumer(address, group)]);
-      if (seen === undefined || seen !== this.#seen || consumer.created !== seen.consumer.created) return;
-      this.#floor = consumer.ack_floor.stream_seq;
-      this.#countSkipped(stream, consumer);
-    } catch {
-      // The pull meets the same fault and deals with it.
-    }
   }
 
   #onDown(): void {
@@ -357,14 +303,9 @@ export class NatsConsumer implements Consumer {
     this.#mailbox.drain();
     this.#unreadBytes = 0;
     this.#leases.drop();
-    this.#floor = 0;
   }
 }
 
 function isFinal({ code }: TransportError): boolean {
   return code === "not_found" || code === "permission_denied" || code === "fenced" || code === "closed";
-}
-
-function isNotFound(error: unknown): boolean {
-  return error instanceof TransportError && error.code === "not_found";
 }

@@ -124,3 +124,9 @@ export function groupNotFound(address: string, durable: string): TransportError 
 export function failure(error: TransportError, stored: Failure["stored"] = "no"): Failure {
   return { ok: false, error, stored };
 }
+
+/** For a look-up whose answer may be nothing. */
+export function ignoreNotFound(error: unknown): undefined {
+  if (error instanceof TransportError && error.code === "not_found") return undefined;
+  throw error;
+}

@@ -87,7 +87,7 @@ export class Leases {
   }
 
   renew(): void {
-    for (const { reply } of this.#held.values()) this.#connected()?.publish(reply, WORKING);
+    for (const { reply } of this.#held.values()) this.#send(reply, WORKING);
   }
 
   /** There is a connection again. */
@@ -120,9 +120,16 @@ export class Leases {
   }
 
   #say(reply: string, word: Buffer): void {
+    if (this.#send(reply, word)) return;
+    // More than this comes again anyway, and is answered then.
+    if (this.#unsent.length < NATS_ACKED_KEPT_MAX) this.#unsent.push([reply, word]);
+  }
+
+  /** False when there is no connection; the client throws when it has given up and nobody knows yet. */
+  #send(reply: string, word: Buffer): boolean {
     const connection = this.#connected();
-    if (connection !== undefined) connection.publish(reply, word);
-    // The latest ones: what was not sent comes again anyway, and is answered then.
-    else if (this.#unsent.length < NATS_ACKED_KEPT_MAX) this.#unsent.push([reply, word]);
+    if (connection === undefined || connection.isClosed()) return false;
+    connection.publish(reply, word);
+    return true;
   }
 }

@@ -65,6 +65,10 @@ export class Pull {
       // A server refuses heartbeats that are rarer than twice in the time of the request.
       idle_heartbeat: nanos(Math.min(NATS_HEARTBEAT_MS, Math.floor(expiresMs / 2))),
     };
+    if (nc.isClosed()) {
+      this.#end("the connection is closed");
+      return;
+    }
     nc.publish(subject, JSON.stringify(request), { reply: `${this.#inbox}.${this.#number}` });
     this.#seen();
     this.#watch(NATS_HEARTBEAT_MS * 3);

@@ -2,19 +2,13 @@
 import { AckPolicy, type ConsumerConfig, DeliverPolicy, type JsMsg } from "@nats-io/jetstream";
 import { nanos } from "@nats-io/transport-node";
 import { NATS_REQUEST_MS_MAX } from "../../src/limits.ts";
-import {
-  type GroupStats,
-  type Position,
-  type Progress,
-  type Start,
-  type TopicPage,
-  type TopicStats,
-  TransportError,
-} from "../../src/transport/port.ts";
+import type { GroupStats, Position, Progress, Start, TopicPage, TopicStats } from "../../src/transport/port.ts";
 import { decodeEvent } from "./binding.ts";
 import type { Connection } from "./connection.ts";
+import { ignoreNotFound } from "./errors.ts";
 import { NatsItem } from "./item.ts";
-import { formatPosition, generationOf, requireSequence, sequenceOf } from "./position.ts";
+import { startOf } from "./native-config.ts";
+import { formatPosition, generationOf, sequenceOf } from "./position.ts";
 import type { Topology } from "./topology.ts";
 
 export class Reader {
@@ -68,7 +62,7 @@ export class Reader {
     const config: Partial<ConsumerConfig> = {
       ...{ ack_policy: AckPolicy.None, filter_subject: address, mem_storage: true, num_replicas: 1 },
       ...{ inactive_threshold: nanos(NATS_REQUEST_MS_MAX) },
-      ...startOf(from, generation),
+      ...startOf(from, stream),
     };
     return this.#connection.request(async ({ js, jsm }) => {
       const { name } = stream.config;
@@ -101,23 +95,4 @@ export class Reader {
     const storedAt = Math.floor(timestampNanos / 1e6);
     return new NatsItem({ generation, sequence, count: undefined, storedAt }, event, message.data.length, "");
   }
-}
-
-function startOf(from: Exclude<Start, { at: "latest" }>, generation: string): Partial<ConsumerConfig> {
-  switch (from.at) {
-    case "earliest":
-      return { deliver_policy: DeliverPolicy.All };
-    case "time":
-      return { deliver_policy: DeliverPolicy.StartTime, opt_start_time: from.time.toISOString() };
-    case "position":
-      return {
-        deliver_policy: DeliverPolicy.StartSequence,
-        opt_start_seq: requireSequence(from.position, generation),
-      };
-  }
-}
-
-function ignoreNotFound(error: unknown): undefined {
-  if (error instanceof TransportError && error.code === "not_found") return undefined;
-  throw error;
 }

@@ -20,7 +20,7 @@ export interface NatsSettings {
 }
 
 /** What a topic says under `options`. */
-export interface TopicOptions {
+interface TopicOptions {
   readonly stream: string | undefined;
   readonly storage: "file" | "memory";
   readonly replicas: number;

@@ -4,26 +4,17 @@
  * What Pulsebus created carries `MANAGED` as its description; only that is changed or deleted later. A stream that
  * somebody else created is used as it is.
  */
-import {
-  AckPolicy,
-  type ConsumerConfig,
-  type ConsumerInfo,
-  DeliverPolicy,
-  DiscardPolicy,
-  StorageType,
-  type StreamConfig,
-  type StreamInfo,
-} from "@nats-io/jetstream";
+import { type ConsumerConfig, type ConsumerInfo, DeliverPolicy, type StreamInfo } from "@nats-io/jetstream";
 import { nanos } from "@nats-io/transport-node";
 import type { Logger } from "../../src/runtime/logger.ts";
 import { type Start, TransportError } from "../../src/transport/port.ts";
 import type { Connection } from "./connection.ts";
-import { apiCodeOf, groupNotFound, streamNotFound } from "./errors.ts";
+import { apiCodeOf, groupNotFound, ignoreNotFound, streamNotFound } from "./errors.ts";
 import { covers, escapeName, subjectFault } from "./names.ts";
-import { generationOf, requireSequence } from "./position.ts";
+import { consumerConfig, consumerFault, MANAGED, type StreamInput, startOf, streamConfig } from "./native-config.ts";
+import { generationOf } from "./position.ts";
 import { type Topic, UNPROVISIONED } from "./settings.ts";
 
-const MANAGED = "Managed by Pulsebus";
 const OVERLAPS = 10_065;
 /** Somebody else has created the same at the same time, a little differently. */
 const STREAM_EXISTS = 10_058;
@@ -238,75 +229,8 @@ function deletedKey(address: string, group: string): string {
   return `${address} ${group}`; // an address holds no space
 }
 
-type StreamInput = Pick<
-  StreamConfig,
-  | ("name" | "description" | "subjects" | "storage" | "num_replicas" | "max_age" | "max_bytes" | "discard")
-  | "duplicate_window"
->;
-
-function streamConfig(name: string, address: string, { options }: Topic): StreamInput {
-  const maxAgeMs = options.maxAgeSeconds * 1_000;
-  const windowMs = options.duplicateWindowSeconds * 1_000;
-  return {
-    name,
-    description: MANAGED,
-    subjects: [address],
-    storage: options.storage === "file" ? StorageType.File : StorageType.Memory,
-    num_replicas: options.replicas,
-    max_age: nanos(maxAgeMs),
-    max_bytes: options.maxBytes,
-    discard: options.discard === "new" ? DiscardPolicy.New : DiscardPolicy.Old,
-    // A server refuses a window that is longer than the events live.
-    duplicate_window: nanos(maxAgeMs === 0 ? windowMs : Math.min(windowMs, maxAgeMs)),
-  };
-}
-
-/** No bound on redelivery or on what is unsettled: both are the core's to decide. */
-function consumerConfig(durable: string, address: string, { options }: Topic): Partial<ConsumerConfig> {
-  return {
-    durable_name: durable,
-    description: MANAGED,
-    ack_policy: AckPolicy.Explicit,
-    ack_wait: nanos(options.ackWaitSeconds * 1_000),
-    max_deliver: -1,
-    max_ack_pending: -1,
-    filter_subject: address,
-  };
-}
-
-/** `latest` becomes a sequence, so that it is known later which events were before the group. */
-function startOf(start: Start, stream: StreamInfo): Partial<ConsumerConfig> {
-  const from = (sequence: number): Partial<ConsumerConfig> => ({
-    deliver_policy: DeliverPolicy.StartSequence,
-    opt_start_seq: sequence,
-  });
-  switch (start.at) {
-    case "earliest":
-      return { deliver_policy: DeliverPolicy.All };
-    case "latest":
-      return from(stream.state.last_seq + 1);
-    case "time":
-      return { deliver_policy: DeliverPolicy.StartTime, opt_start_time: start.time.toISOString() };
-    case "position":
-      return from(requireSequence(start.position, generationOf(stream.created)));
-  }
-}
-
-function consumerFault(config: ConsumerConfig, address: string): string | undefined {
-  if (config.deliver_subject !== undefined) return "pushes its messages; Pulsebus needs one that is pulled from";
-  if (config.ack_policy !== AckPolicy.Explicit) return `has the ack policy ${config.ack_policy}; it must be explicit`;
-  const filters = config.filter_subjects ?? (config.filter_subject === undefined ? [] : [config.filter_subject]);
-  if (filters.length === 0 || filters.includes(address)) return undefined;
-  return `is for ${filters.join(", ")} and not for "${address}"`;
-}
-
 /** Whether a stream stores all messages of the address. A mirror or a stream of sources has no subjects. */
 function storesAll({ config }: StreamInfo, address: string): boolean {
   const { subjects = [] } = config;
   return subjects.length === 0 || subjects.some((subject) => covers(subject, address));
-}
-
-function ignoreNotFound(error: unknown): undefined {
-  if (error instanceof TransportError && error.code === "not_found") return undefined;
-  throw error;
 }
