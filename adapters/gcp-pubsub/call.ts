@@ -8,7 +8,8 @@ export class Call {
   readonly answered: Promise<readonly PublishResult[]>;
   readonly #results: (PublishResult | undefined)[];
   readonly #sent: boolean[] = [];
-  readonly #failedKeys = new Set<string>();
+  /** With the place of the first failure of each. */
+  readonly #failedKeys = new Map<string, number>();
   readonly #resolve: (results: readonly PublishResult[]) => void;
   readonly #cancelTimer: () => void;
   #open: number;
@@ -36,15 +37,16 @@ export class Call {
   answer(index: number, key: string | undefined, result: PublishResult): void {
     if (!this.isOpen(index)) return;
     this.#results[index] = result;
-    if (!result.ok && key !== undefined) this.#failedKeys.add(key);
+    if (!result.ok && key !== undefined) this.#failedKeys.set(key, Math.min(index, this.#failedKeys.get(key) ?? index));
     this.#open -= 1;
     if (this.#open > 0) return;
     this.#cancelTimer();
     this.#resolve(this.#results.filter((one) => one !== undefined));
   }
 
-  hasFailed(key: string | undefined): boolean {
-    return key !== undefined && this.#failedKeys.has(key);
+  /** Whether an event of this key that stands before this one has failed. */
+  hasFailedBefore(index: number, key: string | undefined): boolean {
+    return key !== undefined && (this.#failedKeys.get(key) ?? index) < index;
   }
 
   #expire(): void {

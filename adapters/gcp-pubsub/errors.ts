@@ -64,8 +64,9 @@ export function failure(error: TransportError, stored: Failure["stored"] = "no")
   return { ok: false, error, stored };
 }
 
-/** What became of a publish that the service or the connection refused. */
+/** What became of a publish that failed. One without a native error was refused here, before it was sent. */
 export function publishFailure(error: TransportError): Failure {
+  if (error.cause === undefined) return failure(error);
   const status = statusOf(error.cause);
   return failure(error, (status === undefined ? undefined : STATUS_MEANINGS.get(status)?.isStored) ?? "unknown");
 }

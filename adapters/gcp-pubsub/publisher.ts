@@ -43,7 +43,7 @@ export class PubsubPublisher implements Publisher {
   #add(call: Call, index: number, event: Event): void {
     const settings = this.#context.settingsOf(this.#address);
     const key = orderingKeyOf(event, settings.key);
-    if (call.hasFailed(key)) {
+    if (call.hasFailedBefore(index, key)) {
       call.answer(index, key, abortedBehind(key));
       return;
     }

@@ -55,7 +55,12 @@ export class Puller<Message> {
     this.#wake?.();
   }
 
+  /**
+   * Call when there is room for nothing any more. gRPC sends a request that is cancelled in the turn it was begun in
+   * all the same, and the service would lease events to nobody: so the cancel comes a turn later.
+   */
   async close(): Promise<void> {
+    await new Promise<void>((resolve) => this.#options.clock.soon(resolve));
     this.#closing.abort();
     this.wake();
     await this.#running;

@@ -125,7 +125,7 @@ function takeRequest(waiting: Outgoing[]): readonly Outgoing[] {
 
 /** Not what was answered while it waited, nor what stands behind a failure of its key in the same call. */
 function isWanted({ call, index, message: { orderingKey } }: Outgoing): boolean {
-  if (call.hasFailed(orderingKey)) call.answer(index, orderingKey, abortedBehind(orderingKey));
+  if (call.hasFailedBefore(index, orderingKey)) call.answer(index, orderingKey, abortedBehind(orderingKey));
   return call.isOpen(index);
 }
 

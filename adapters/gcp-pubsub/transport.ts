@@ -74,8 +74,8 @@ export class PubsubTransport implements Transport {
 
   async provision(address: string, settings: TopicSettings): Promise<void> {
     this.#refuseWhenClosed();
+    this.#settings.set(address, settings); // also when the service can't be reached now: a key must not be lost
     await provisionTopic(this.#context, address, settings);
-    this.#settings.set(address, settings);
   }
 
   async deprovision(address: string): Promise<void> {

@@ -1,75 +1,96 @@
-import { afterAll, beforeAll, it } from "vitest";
-import { type Harness, runCase } from "../../src/transport/conformance/case.ts";
-import { conformanceCases } from "../../src/transport/conformance/cases.ts";
+import { afterAll, beforeAll } from "vitest";
+import type { Harness, Outage } from "../../src/transport/conformance/case.ts";
 import type { Transport } from "../../src/transport/port.ts";
 import { openPubsub, PROJECT, SETTINGS, soon, uniqueName } from "../adapters/gcp-pubsub/instance.ts";
-import { openNativeClients } from "../adapters/gcp-pubsub/native.ts";
-import { describeBroker } from "../support/brokers.ts";
+import { type NativeClients, openNativeClients } from "../adapters/gcp-pubsub/native.ts";
+import { describeOwnBroker, type OwnBroker } from "../support/brokers.ts";
+import { testConformance } from "../support/conformance.ts";
 import { FaultProxy } from "../support/fault-proxy.ts";
 
 /** The order of events with a key costs the test server a pull for each of them. */
-const CASE_TIMEOUT_MS = 120_000;
+const CASE_TIMEOUT_MS = 150_000;
 
-await describeBroker("gcp-pubsub", "the Google Pub/Sub transport", (address) => {
-  let harness: Harness;
-  let close: () => Promise<void>;
+describeOwnBroker("gcp-pubsub", "the Google Pub/Sub transport", (broker) => {
+  let harness: PubsubHarness;
 
   beforeAll(async () => {
-    ({ harness, close } = await openHarness(address));
+    harness = await PubsubHarness.open(broker);
   });
 
-  afterAll(() => close());
+  afterAll(() => harness.remove());
 
-  for (const conformanceCase of conformanceCases) {
-    it(`${conformanceCase.id}: ${conformanceCase.title}`, { timeout: CASE_TIMEOUT_MS }, async ({ skip }) => {
-      if ((await runCase(conformanceCase, harness)) === "skipped") skip("Pub/Sub, or its test server, can't show it");
-    });
-  }
+  testConformance(() => harness, { timeoutMs: CASE_TIMEOUT_MS });
 });
 
 /**
- * The server keeps everything in memory, so a restart is one of the transport alone; what a restart of the server does
- * to clients is in `test/adapters/gcp-pubsub`.
+ * The transport under test reaches its server through the proxy; natives and other transports do not. The server keeps
+ * everything in memory, so a restart is one of the transport alone.
  */
-async function openHarness(address: string) {
-  const proxy = await FaultProxy.open(Number(address.split(":").at(-1)));
-  const proxied = `127.0.0.1:${proxy.port}`;
-  const native = await openNativeClients(address);
-  let transport: Transport = await openPubsub(proxied);
-  const harness: Harness = {
-    get transport() {
-      return transport;
-    },
-    async address() {
-      const name = uniqueName();
-      await transport.provision(name, SETTINGS);
-      return name;
-    },
-    name: uniqueName,
-    settings: SETTINGS,
-    quietMs: 700, // a pull of the test server takes half a second
-    secrets: [],
-    async open() {
-      return { transport: await openPubsub(address), async dispose() {} };
-    },
-    async restart() {
-      await transport.close(soon());
-      transport = await openPubsub(proxied);
-    },
-    async outage() {
-      await proxy.cut();
-      return () => proxy.restore();
-    },
-    async publishForeign(name, bytes) {
-      await native.publisher.publish({ topic: `projects/${PROJECT}/topics/${name}`, messages: [{ data: bytes }] });
-    },
-  };
-  return {
-    harness,
-    async close() {
-      await transport.close(soon());
-      await native.close();
-      await proxy.close();
-    },
-  };
+class PubsubHarness implements Harness {
+  readonly settings = SETTINGS;
+  readonly quietMs = 700; // an idle pull of the test server takes half a second
+  readonly secrets: readonly string[] = [];
+  readonly leaseMs = 10_000;
+  readonly #broker: OwnBroker;
+  readonly #proxy: FaultProxy;
+  readonly #native: NativeClients;
+  #transport: Transport;
+
+  private constructor(broker: OwnBroker, proxy: FaultProxy, native: NativeClients, transport: Transport) {
+    this.#broker = broker;
+    this.#proxy = proxy;
+    this.#native = native;
+    this.#transport = transport;
+  }
+
+  static async open(broker: OwnBroker): Promise<PubsubHarness> {
+    const proxy = await FaultProxy.open(broker.port);
+    const native = await openNativeClients(broker.address);
+    return new PubsubHarness(broker, proxy, native, await openPubsub(broker.addressAt(proxy.port)));
+  }
+
+  get transport(): Transport {
+    return this.#transport;
+  }
+
+  name(): string {
+    return uniqueName();
+  }
+
+  async address(): Promise<string> {
+    const address = uniqueName();
+    await this.#transport.provision(address, SETTINGS);
+    return address;
+  }
+
+  async open() {
+    return { transport: await openPubsub(this.#broker.address), async dispose() {} };
+  }
+
+  attach() {
+    return this.open();
+  }
+
+  async restart(): Promise<void> {
+    await this.#transport.close(soon());
+    this.#transport = await openPubsub(this.#broker.addressAt(this.#proxy.port));
+  }
+
+  async outage(kind: Outage) {
+    if (kind === "cut") await this.#proxy.cut();
+    else if (kind === "stall") this.#proxy.stall();
+    else this.#proxy.halfOpen();
+    return () => this.#proxy.restore();
+  }
+
+  async publishForeign(address: string, bytes: Buffer): Promise<void> {
+    const topic = `projects/${PROJECT}/topics/${address}`;
+    await this.#native.publisher.publish({ topic, messages: [{ data: bytes }] });
+  }
+
+  async remove(): Promise<void> {
+    await this.#transport.close(soon());
+    await this.#native.close();
+    await this.#proxy.close();
+  }
 }

@@ -2,7 +2,14 @@
 import { PubSub, v1 } from "@google-cloud/pubsub";
 import { PROJECT } from "./instance.ts";
 
-export async function openNativeClients(emulator: string) {
+export interface NativeClients {
+  readonly pubsub: PubSub;
+  readonly publisher: v1.PublisherClient;
+  readonly subscriber: v1.SubscriberClient;
+  close(): Promise<void>;
+}
+
+export async function openNativeClients(emulator: string): Promise<NativeClients> {
   const pubsub = new PubSub({
     projectId: PROJECT,
     apiEndpoint: emulator,
