@@ -13,6 +13,8 @@ import { resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 
 const MINIMUM = [24, 6];
+/** As in `npm start`: without them V8 lets garbage pile up to hundreds of MiB before it looks at it. */
+const HEAP_FLAGS = ["--max-semi-space-size=8", "--initial-old-space-size=64"];
 const SIGNALS_OF_A_TERMINAL = ["SIGINT", "SIGHUP"];
 const OTHER_SIGNALS = ["SIGTERM", "SIGUSR2"];
 const root = fileURLToPath(new URL("..", import.meta.url));
@@ -80,7 +82,7 @@ export async function run(file, args) {
     );
     process.exit(1);
   }
-  spawnWith(node, [fileURLToPath(import.meta.url), file, ...args]);
+  spawnWith(node, [...HEAP_FLAGS, fileURLToPath(import.meta.url), file, ...args]);
 }
 
 if (process.argv[1] !== undefined && resolve(process.argv[1]) === fileURLToPath(import.meta.url)) {
