@@ -32,7 +32,13 @@ async function received(harness: Harness, count: number) {
   await publishAll(harness, address, events);
   const consumer = openConsumer(harness, address, group);
   const items = await receiveCount(consumer, count);
-  return { address, group, consumer, items, ids: events.map(({ id }) => id) };
+  const ids = idsOf(items);
+  assertSameIds(
+    ids,
+    events.map(({ id }) => id),
+    "what was published",
+  );
+  return { address, group, consumer, items, ids };
 }
 
 export const settlementCases: readonly ConformanceCase[] = [
