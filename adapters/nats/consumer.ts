@@ -184,10 +184,10 @@ export class NatsConsumer implements Consumer {
     this.#isRunning = false;
   }
 
-  /** Until the next `receive`, which looks again. */
+  /** Until the next `receive`, which looks again. What may not be looked at is still there, with its leases. */
   #giveUp(fault: TransportError): void {
+    if (fault.code === "not_found") this.#drop();
     this.#isWanted = false;
-    this.#drop();
     if (this.#isReceiving) this.#mailbox.fail(fault);
   }
 
