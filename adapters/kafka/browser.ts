@@ -10,9 +10,6 @@ import { Reader } from "./reader.ts";
 import type { PartitionPage, StoredRecord } from "./records.ts";
 import { EARLIEST, LATEST, type NativeTopic, type Offsets, type Topology } from "./topology.ts";
 
-/** How long the broker may hold a fetch for records that are known to be there. */
-const PRESENT_WAIT_MS = 100;
-
 export class Browser {
   readonly #context: KafkaContext;
   readonly #topology: Topology;
@@ -110,7 +107,7 @@ export class Browser {
           throw new TransportError("timeout", `The Kafka topic "${address}" can't be read in time`);
         const byNode = Map.groupBy(scan.unfetched, ([partition]) => leaders[partition] ?? -1);
         const fetches = [...byNode].map(([node, offsets]) =>
-          reader.fetch({ node, topicId, offsets: new Map(offsets), waitMs: PRESENT_WAIT_MS }),
+          reader.fetch({ node, topicId, offsets: new Map(offsets), waitMs: LIMITS.presentWaitMs }),
         );
         for (const page of (await Promise.all(fetches)).flat()) scan.add(page);
       }

@@ -46,7 +46,7 @@ export class KafkaConsumer implements Consumer {
     for (;;) {
       this.#openSession();
       const entries = await this.#take(max, signal);
-      const items = entries.filter(isStillOwed).map((entry) => new KafkaItem(entry));
+      const items = entries.map((entry) => this.#session?.handOut(entry)).filter((item) => item !== undefined);
       if (items.length > 0 || entries.length === 0) return items;
     }
   }
@@ -126,9 +126,4 @@ export class KafkaConsumer implements Consumer {
     const { owners } = this.#options;
     if (owners.get(this.#nativeGroup) === this) owners.delete(this.#nativeGroup);
   }
-}
-
-/** From here on the event is open: the core has it. */
-function isStillOwed({ partition, offset, isAgain }: Entry): boolean {
-  return !partition.isLost && (isAgain || partition.handOut(offset));
 }

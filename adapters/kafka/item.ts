@@ -11,6 +11,7 @@ export interface Entry {
   readonly event: Event | Malformed;
   readonly storedAt: number;
   readonly key: string | undefined;
+  readonly bytes: number;
   /** It was handed out before in this session, and released. */
   readonly isAgain: boolean;
 }

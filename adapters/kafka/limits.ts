@@ -10,8 +10,11 @@ export const LIMITS = {
   fetchWaitMs: 500,
   /** Of one fetch, and of one partition in it. */
   fetchBytes: 1024 * 1024,
-  /** Decoded events that wait to be received. */
+  /** How long the broker may hold a fetch for records that are known to be there. */
+  presentWaitMs: 100,
+  /** Decoded events that wait to be received, and their bytes; one more page may come on top. */
   mailboxEvents: 512,
+  mailboxBytes: 2 * 1024 * 1024,
   /** As Kafka's own clients have them: three heartbeats may be lost, and more. */
   heartbeatMs: 3_000,
   sessionMs: 30_000,

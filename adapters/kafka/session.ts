@@ -20,7 +20,7 @@ import { type KafkaContext, nativeGroup, nativeInstance } from "./context.ts";
 import { topicNotFound, toTransportError } from "./errors.ts";
 import { FetchLoop } from "./fetch-loop.ts";
 import type { GroupState, Groups } from "./groups.ts";
-import type { Entry } from "./item.ts";
+import { type Entry, KafkaItem } from "./item.ts";
 import { LIMITS } from "./limits.ts";
 import { Member } from "./member.ts";
 import { Partition } from "./partition.ts";
@@ -56,6 +56,8 @@ export class Session {
   #loop: FetchLoop | undefined;
   #fault: TransportError | undefined;
   #skipped = 0;
+  /** Of what is in the mailbox. */
+  #waitingBytes = 0;
 
   constructor(options: SessionOptions) {
     this.#options = options;
@@ -89,6 +91,16 @@ export class Session {
     return !partition.isLost && this.#partitions.get(partition.number) === partition;
   }
 
+  /** What leaves the mailbox: from here on the event is open. Undefined when it is not this session's any more. */
+  handOut(entry: Entry): KafkaItem | undefined {
+    const { partition, offset, bytes, isAgain } = entry;
+    if (!this.owns(partition)) return undefined;
+    const wasFull = this.#waitingBytes >= LIMITS.mailboxBytes;
+    this.#waitingBytes -= bytes;
+    if (wasFull) this.#loop?.wake();
+    return isAgain || partition.handOut(offset) ? new KafkaItem(entry) : undefined;
+  }
+
   ack({ partition, offset }: Entry): void {
     partition.ack(offset);
     this.#commits.schedule();
@@ -108,6 +120,7 @@ export class Session {
   /** The mailbox gave back what nobody read. */
   takeBack(unread: readonly Entry[]): void {
     this.#again = [...unread.filter(({ isAgain }) => isAgain), ...this.#again];
+    this.#waitingBytes = 0;
     for (const partition of this.#partitions.values()) partition.rewind();
   }
 
@@ -217,7 +230,7 @@ export class Session {
     const { context, address, mailbox } = this.#options;
     this.#loop ??= new FetchLoop({
       ...{ settings: context.settings, clock: context.clock, address },
-      hasRoom: () => mailbox.free > 0 && this.#again.length === 0,
+      hasRoom: () => mailbox.free > 0 && this.#again.length === 0 && this.#waitingBytes < LIMITS.mailboxBytes,
       partitions: () => [...this.#partitions.values()],
       onLayout: (layout) => this.#checkLayout(layout.topicId, layout.leaders.length),
       onPage: (partition, page) => {
@@ -285,6 +298,7 @@ export class Session {
     while (this.#again.length > 0) {
       const [entry] = this.#again;
       if (entry === undefined || !mailbox.push(entry)) return;
+      this.#waitingBytes += entry.bytes;
       this.#again.shift();
     }
     for (const partition of this.#partitions.values()) {
@@ -297,7 +311,7 @@ export class Session {
   }
 
   #admit(partition: Partition, record: StoredRecord): void {
-    const { offset, storedAt, key } = record;
+    const { offset, storedAt, key, value } = record;
     const { context, address, matcher, mailbox } = this.#options;
     const { envelope } = context.topicSettings(address);
     const event = decodeRecord(record, { address, topicId: partition.topicId, envelope });
@@ -306,6 +320,8 @@ export class Session {
       return;
     }
     partition.admit(offset);
-    mailbox.push({ partition, offset, event, storedAt, key: key?.toString(), isAgain: false });
+    const bytes = value?.length ?? 0;
+    this.#waitingBytes += bytes;
+    mailbox.push({ partition, offset, event, storedAt, key: key?.toString(), bytes, isAgain: false });
   }
 }

@@ -64,7 +64,7 @@ export class Topology {
   async provision(address: string, { provision, options }: TopicSettings): Promise<void> {
     const { partitions, config = {} } = options as TopicOptions;
     const isNew = provision && (await this.#create(address, options as TopicOptions));
-    const { leaders } = isNew ? await this.#untilLed(address) : await this.topic(address);
+    const { leaders } = isNew ? await this.#untilUsable(address) : await this.topic(address);
     if (isNew || !provision) return;
     if (partitions !== undefined && partitions !== leaders.length) {
       const { logger } = this.#context;
@@ -137,14 +137,21 @@ export class Topology {
     await this.#context.admin.call(subject(address), (admin) => admin.incrementalAlterConfigs({ resources }));
   }
 
-  /** A topic that was just created is not known to every broker at once. */
-  async #untilLed(address: string): Promise<NativeTopic> {
+  /** Brokers tell of a topic that was just created before they take or give records of each partition. */
+  async #untilUsable(address: string): Promise<NativeTopic> {
     const { clock } = this.#context;
     const deadline = clock.now() + LIMITS.requestMs;
     for (;;) {
-      const found = await this.find(address);
-      if (found?.leaders.every((leader) => leader >= 0)) return found;
-      if (clock.now() > deadline) throw topicNotFound(address);
+      try {
+        const found = await this.topic(address);
+        if (found.leaders.every((leader) => leader >= 0)) {
+          await this.offsets(address, found.leaders.length, LATEST);
+          return found;
+        }
+      } catch (error) {
+        const { code } = error as TransportError;
+        if ((code !== "not_found" && code !== "unavailable") || clock.now() > deadline) throw error;
+      }
       await sleep(clock, LIMITS.retryMs / 10);
     }
   }
