@@ -6,12 +6,12 @@
  * more came afterwards.
  */
 import { readFile } from "node:fs/promises";
-import { connect } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { adapters } from "../../adapters/index.ts";
 import { loadPlan } from "../../src/config/load.ts";
 import { statusBecomes, subscribe, unique } from "../../test/support/api.ts";
+import { type BrokerName, brokerAddress, isReachable } from "../../test/support/brokers.ts";
 import { eventually } from "../../test/support/eventually.ts";
 import { call, send } from "../../test/support/http.ts";
 import { type Pulsebus, startPulsebus } from "../../test/support/pulsebus.ts";
@@ -28,6 +28,10 @@ interface Cloud {
   readonly address: string;
 }
 
+interface Bridge {
+  readonly status: { readonly delivered: number; readonly loopDropped: number };
+}
+
 const { values } = parseArgs({
   options: { events: { type: "string", default: "500" }, quiet: { type: "string", default: "10" } },
 });
@@ -37,8 +41,6 @@ const PUBLISHERS = 8;
 /** Without a fault; the Pub/Sub server on this machine passes some hundred events a second. */
 const ARRIVAL_MS_MAX = 60_000 + EVENTS * 20;
 
-const natsUrl = process.env.NATS_URL ?? "nats://127.0.0.1:14222";
-const pubsubHost = process.env.PUBSUB_EMULATOR_HOST ?? "127.0.0.1:18085";
 const eu: Cloud = {
   name: "eu",
   broker: "NATS",
@@ -54,8 +56,8 @@ const us: Cloud = {
 const clouds = [eu, us];
 /** The same for both buses: each finds what its file has. */
 const environment = {
-  NATS_URL: natsUrl,
-  PUBSUB_EMULATOR: pubsubHost,
+  NATS_URL: brokerAddress("nats"),
+  PUBSUB_EMULATOR: brokerAddress("gcp-pubsub"),
   PULSEBUS_TOPICS_ORDERS_OF_EU_ADDRESS: eu.address,
   PULSEBUS_TOPICS_ORDERS_OF_US_ADDRESS: us.address,
 };
@@ -64,8 +66,8 @@ const print = (text: string): void => void process.stdout.write(`${text}\n`);
 // So that the buses end with this process.
 for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(1));
 
-await requireBroker("NATS", new URL(natsUrl).host);
-await requireBroker("Google Pub/Sub", pubsubHost);
+await requireBroker("nats");
+await requireBroker("gcp-pubsub");
 process.exitCode = (await run()) ? 0 : 1;
 
 async function run(): Promise<boolean> {
@@ -120,18 +122,18 @@ async function mirror(buses: ReadonlyMap<Cloud, Pulsebus>, ledger: Ledger): Prom
   print(`watching for ${QUIET_SECONDS} s whether anything comes back ...`);
   await sleep(QUIET_SECONDS * 1_000);
   const late = ledger.arrivals - before;
+  await report(buses, ledger, late);
+  return late === 0 && waysOf(ledger).every(({ missing, changed }) => missing === 0 && changed === 0);
+}
+
+async function report(buses: ReadonlyMap<Cloud, Pulsebus>, ledger: Ledger, late: number): Promise<void> {
   print("\npublished in   received in   published   arrived   missing   duplicated   changed");
   for (const way of waysOf(ledger)) print(lineOf(way));
   print(`\narrived in the ${QUIET_SECONDS} s after the last: ${late}`);
   for (const [{ name, bridge }, { url }] of buses) {
-    const { status } = await call<{ status: { loopDropped: number; delivered: number } }>(
-      url,
-      "GET",
-      `/subscriptions/${bridge}`,
-    );
+    const { status } = await call<Bridge>(url, "GET", `/subscriptions/${bridge}`);
     print(`bus ${name} forwarded ${status.delivered}, and kept ${status.loopDropped} from going back`);
   }
-  return late === 0 && waysOf(ledger).every(({ missing, changed }) => missing === 0 && changed === 0);
 }
 
 /** A request that got no 202 is sent again: its event may be stored twice, which the ledger shows. */
@@ -182,17 +184,9 @@ async function deleteTopicsOf(cloud: Cloud): Promise<void> {
   await deleteTopics(plan);
 }
 
-async function requireBroker(name: string, address: string): Promise<void> {
-  const { hostname, port } = new URL(`tcp://${address}`);
-  const isThere = await new Promise<boolean>((resolve) => {
-    const socket = connect({ host: hostname, port: Number(port) });
-    const settle = (answer: boolean): void => {
-      socket.destroy();
-      resolve(answer);
-    };
-    socket.once("connect", () => settle(true)).once("error", () => settle(false));
-  });
-  if (isThere) return;
+async function requireBroker(name: BrokerName): Promise<void> {
+  const address = brokerAddress(name);
+  if (await isReachable(address)) return;
   print(`${name} does not answer at ${address}: npm run brokers:install && npm run brokers:start -- nats gcp-pubsub`);
   process.exit(1);
 }

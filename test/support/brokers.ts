@@ -58,7 +58,7 @@ const KINDS = {
 export type BrokerName = keyof typeof KINDS;
 
 /** Where the shared broker is: a URL, or `host:port` (several with commas) where its clients take that. */
-function brokerAddress(name: BrokerName): string {
+export function brokerAddress(name: BrokerName): string {
   const { variable, address, sharedPort, portVariables } = KINDS[name];
   const startedPort = process.env[portVariables[0] ?? ""];
   return process.env[variable] ?? address(Number(startedPort ?? sharedPort));
@@ -213,7 +213,8 @@ function isInstalled(name: BrokerName): boolean {
   }
 }
 
-async function isReachable(address: string): Promise<boolean> {
+/** Whether anything takes connections at the address. */
+export async function isReachable(address: string): Promise<boolean> {
   const [first = ""] = address.split(",");
   const { hostname, port } = new URL(first.includes("://") ? first : `tcp://${first}`);
   const socket = connect({ host: hostname, port: Number(port) });
