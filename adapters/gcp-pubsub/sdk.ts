@@ -4,7 +4,7 @@ import { Channel } from "./channel.ts";
 import { PACE } from "./limits.ts";
 import type { PubsubSettings } from "./settings.ts";
 
-export type PublisherChannel = Channel<v1.PublisherClient>;
+type PublisherChannel = Channel<v1.PublisherClient>;
 export type SubscriberChannel = Channel<v1.SubscriberClient>;
 
 /**
