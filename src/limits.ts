@@ -140,6 +140,12 @@ export const RETRY_PATTERNS_MAX = 300;
 /** The upper bounds of the settings `maxParked` and `maxDeadLetters`: each row holds its event. */
 export const PARKED_MAX = 1_000_000;
 export const DEAD_LETTERS_MAX = 10_000_000;
+/** `pulsebus verify`: one case, on a broker far away that also does other work. */
+export const VERIFY_CASE_MS_MAX = 180_000;
+/** `pulsebus verify`: how long a broker may take to answer at all. */
+export const VERIFY_REACH_MS_MAX = 15_000;
+/** `pulsebus verify`: how long a transport may take to close, after which the rest of it is left to the broker. */
+export const VERIFY_CLOSE_MS_MAX = 10_000;
 /** A sink's address: what proxies and servers on the way accept. */
 export const SINK_CHARS_MAX = 2_048;
 /** Headers that a subscription adds to its requests: together well below the 8 KiB that servers accept by default. */

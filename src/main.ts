@@ -3,6 +3,7 @@ import { adapters, loadEmbedded } from "../adapters/index.ts";
 import { runProgram } from "./cli/program.ts";
 import { processTerminal, tolerateBrokenPipe } from "./cli/terminal.ts";
 import { EMBEDDED } from "./config/transports.ts";
+import type { Adapters } from "./open-transport.ts";
 import { sibling } from "./sqlite/sibling.ts";
 
 tolerateBrokenPipe();
@@ -17,10 +18,18 @@ process.exitCode = await runProgram(process.argv.slice(2), {
   },
   async serve(options) {
     const { serve } = await import("./serve.ts");
-    const { openEmbedded } = await loadEmbedded();
-    await serve(options, {
-      load: async (name) => (await adapters[name]?.())?.adapter,
-      embedded: { operations: sibling(import.meta.url, "../adapters/embedded/operations"), open: openEmbedded },
-    });
+    await serve(options, await allAdapters());
+  },
+  async *verify(plan, transport, observer) {
+    const { verify } = await import("./verify.ts");
+    yield* verify(plan, transport, observer, await allAdapters());
   },
 });
+
+async function allAdapters(): Promise<Adapters> {
+  const { openEmbedded } = await loadEmbedded();
+  return {
+    load: async (name) => (await adapters[name]?.())?.adapter,
+    embedded: { operations: sibling(import.meta.url, "../adapters/embedded/operations"), open: openEmbedded },
+  };
+}

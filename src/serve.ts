@@ -8,12 +8,12 @@
 import { randomUUID } from "node:crypto";
 import type { OpenTransport } from "./bus/context.ts";
 import { openBus } from "./bus/open-bus.ts";
-import { validateAdapterSettings } from "./config/adapter-settings.ts";
 import { type LoadOptions, loadPlan } from "./config/load.ts";
-import type { Plan, TransportPlan } from "./config/plan.ts";
+import type { Plan } from "./config/plan.ts";
 import { EMBEDDED } from "./config/transports.ts";
 import { openEgress } from "./egress/egress.ts";
 import { openServer } from "./http/server.ts";
+import { type Adapters, loadTransport } from "./open-transport.ts";
 import { faultAt } from "./pointer.ts";
 import { systemClock } from "./runtime/clock.ts";
 import type { Logger } from "./runtime/logger.ts";
@@ -24,21 +24,8 @@ import { openDatabase } from "./sqlite/open.ts";
 import { openSqliteStore, storeModule } from "./store/sqlite/store.ts";
 import { openLog } from "./telemetry/log.ts";
 import { openMetrics } from "./telemetry/metrics.ts";
-import type { Adapter, AdapterContext } from "./transport/adapter.ts";
-import type { TopicSettings, Transport } from "./transport/port.ts";
+import type { TopicSettings } from "./transport/port.ts";
 import { VERSION } from "./version.ts";
-
-/** The adapters that this build has, handed in by the composition root. */
-export interface Adapters {
-  /** Loads an adapter by its name; undefined when this build has none of that name. */
-  load(name: string): Promise<Adapter | undefined>;
-  /** The embedded log, which shares the database with the store. */
-  readonly embedded: {
-    /** Its operations module, for the database's threads. */
-    readonly operations: URL;
-    open(database: Database, options: { busId: string; clock: typeof systemClock; logger: Logger }): Promise<Transport>;
-  };
-}
 
 /** Resolves once the bus has stopped in good order; rejects when it can't start. */
 export async function serve(options: LoadOptions, adapters: Adapters): Promise<void> {
@@ -97,26 +84,19 @@ async function startBus(
 }
 
 async function openTransports(plan: Plan, logger: Logger, database: Database, adapters: Adapters) {
-  const common = { busId: plan.busId, clock: systemClock, logger };
+  const context = { busId: plan.busId, clock: systemClock, logger };
   const transports = new Map<string, OpenTransport>();
   for (const transportPlan of plan.transports) {
     const { name, adapter } = transportPlan;
-    const open =
-      name === EMBEDDED
-        ? { transport: await adapters.embedded.open(database, common), topicOptions: refuseOptions }
-        : await openTransport(await adapters.load(adapter), transportPlan, { name, ...common });
-    transports.set(name, { name, adapter, ...open });
+    if (name === EMBEDDED) {
+      const transport = await adapters.embedded.open(database, context);
+      transports.set(name, { name, adapter, transport, topicOptions: refuseOptions });
+    } else {
+      const { open, topicOptions } = await loadTransport(transportPlan, adapters);
+      transports.set(name, { name, adapter, transport: await open(context), topicOptions });
+    }
   }
   return transports;
-}
-
-async function openTransport(adapter: Adapter | undefined, { name, settings }: TransportPlan, context: AdapterContext) {
-  if (adapter === undefined) throw new Error(`the plan names an adapter that is not there: ${name}`);
-  const { schema } = adapter;
-  const transport = await adapter.open(validateAdapterSettings(schema, "", settings, `/transports/${name}`), context);
-  const topicOptions = (options: TopicSettings["options"]) =>
-    validateAdapterSettings(schema, "/$defs/topic", options, "/options");
-  return { transport, topicOptions };
 }
 
 function refuseOptions(options: TopicSettings["options"]) {

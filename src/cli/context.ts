@@ -1,4 +1,6 @@
 import type { LoadOptions } from "../config/load.ts";
+import type { Plan, TransportPlan } from "../config/plan.ts";
+import type { CaseReport, VerifyObserver } from "../transport/conformance/verify.ts";
 import type { Capabilities } from "../transport/port.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -11,4 +13,6 @@ export interface CommandContext {
   readonly capabilities: (adapter: string) => Promise<Capabilities>;
   /** Runs the bus with this configuration; resolves once it has stopped in good order. */
   readonly serve: (configuration: LoadOptions) => Promise<void>;
+  /** Runs the conformance suite against a transport of the plan; reports each case when it has ended. */
+  readonly verify: (plan: Plan, transport: TransportPlan, observer: VerifyObserver) => AsyncIterable<CaseReport>;
 }

@@ -21,6 +21,10 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
     summary: "check a configuration and print what it amounts to",
     load: async () => (await import("./check.ts")).defineCheck,
   },
+  verify: {
+    summary: "check that a transport behaves as its adapter declares",
+    load: async () => (await import("./verify.ts")).defineVerify,
+  },
   publish: { summary: "publish events", load: async () => (await import("./publish.ts")).definePublish },
   listen: {
     summary: "watch the events of a topic, or send them on to a local address",
@@ -42,7 +46,7 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
 };
 
 const HELP = `
-Every command but serve and check talks to a running server: --url, or PULSEBUS_URL.
+Every command but serve, check and verify talks to a running server: --url, or PULSEBUS_URL.
 
 Exit status:
   0  done

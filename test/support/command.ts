@@ -19,9 +19,13 @@ export interface CommandOptions {
   /** What a pipe brings; without it the input is a terminal. */
   readonly input?: string | Buffer;
   readonly serve?: CommandContext["serve"];
+  readonly verify?: CommandContext["verify"];
 }
 
-export function startCommand(argv: readonly string[], { env = {}, input, serve }: CommandOptions = {}): CommandRun {
+export function startCommand(
+  argv: readonly string[],
+  { env = {}, input, serve, verify }: CommandOptions = {},
+): CommandRun {
   const stdin = Object.assign(new PassThrough(), { isTTY: input === undefined });
   if (input !== undefined) stdin.end(input);
   const [stdout, stderr] = [collect(), collect()];
@@ -32,6 +36,7 @@ export function startCommand(argv: readonly string[], { env = {}, input, serve }
     adapters: ["embedded"],
     capabilities: async () => CAPABILITIES,
     serve: serve ?? (async () => {}),
+    verify: verify ?? async function* () {},
   });
   const documents = <Document>() =>
     stdout

@@ -39,7 +39,7 @@ export interface Harness {
    * One more transport of the same bus on the same native topics, as another process would open it. Absent where only
    * one process can.
    */
-  readonly attach?: () => Promise<OtherTransport>;
+  readonly attach?: (() => Promise<OtherTransport>) | undefined;
   /** Ends the transport, and for a broker the broker too, and starts it again. */
   restart(): Promise<void>;
   /** Makes the transport unusable until the answer is called. Absent where that can't be done. */

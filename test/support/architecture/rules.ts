@@ -21,10 +21,8 @@ export interface Rule {
 }
 
 const COMPOSITION_ROOT = "src/main.ts";
-/** Plain functions that the tests run against every adapter. */
-const CONFORMANCE_CASES = "src/transport/conformance/cases.ts";
-/** Where `serve` puts the parts together; adapters are handed to it. */
-const SERVE = "src/serve.ts";
+/** Where `serve` and `verify` put the parts together; adapters are handed to them. */
+const COMPOSITIONS = ["src/serve.ts", "src/verify.ts"];
 
 /** No clock, randomness, I/O, process or timers. */
 const PURE = ["src/event/", "src/filter/", "src/subscription/", "src/delivery/decide.ts", "src/delivery/backoff.ts"];
@@ -56,7 +54,7 @@ const ADAPTER_DEPENDENCIES = [
 
 /** The users of the one database file, besides the folder itself and whoever puts the parts together. */
 const DATABASE = "src/sqlite/";
-const DATABASE_USERS = [DATABASE, "src/store/sqlite/", "adapters/embedded/", SERVE, COMPOSITION_ROOT];
+const DATABASE_USERS = [DATABASE, "src/store/sqlite/", "adapters/embedded/", ...COMPOSITIONS, COMPOSITION_ROOT];
 
 /** The commands other than `serve` talk to a running server: they read what is written, and nothing of what runs. */
 const COMMAND_DEPENDENCIES = [
@@ -250,7 +248,7 @@ function importCycles(files: Files): readonly Violation[] {
 
 function unreachedFiles(files: Files): readonly Violation[] {
   const reached = new Set<string>();
-  const waiting = [COMPOSITION_ROOT, CONFORMANCE_CASES];
+  const waiting = [COMPOSITION_ROOT];
   for (let path = waiting.pop(); path !== undefined; path = waiting.pop()) {
     if (reached.has(path)) continue;
     reached.add(path);
