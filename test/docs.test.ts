@@ -72,7 +72,7 @@ describe("the README", () => {
   });
 
   it("names npm scripts and commands that exist", async () => {
-    const scripts = [...readme.matchAll(/npm (?:run )?(start|test|check|crash|bench|outage|brokers:[a-z]+)\b/g)].map(
+    const scripts = [...readme.matchAll(/npm (?:run )?(start|test|check|crash|bench|outage|brokers:[a-z]+|demo:[a-z-]+)\b/g)].map(
       ([, name = ""]) => name,
     );
     expect(new Set(scripts).size).toBeGreaterThan(3);
