@@ -72,9 +72,9 @@ describe("the README", () => {
   });
 
   it("names npm scripts and commands that exist", async () => {
-    const scripts = [...readme.matchAll(/npm (?:run )?(start|test|check|crash|bench|outage|brokers:[a-z]+|demo:[a-z-]+)\b/g)].map(
-      ([, name = ""]) => name,
-    );
+    const scripts = [
+      ...readme.matchAll(/npm (?:run )?(start|test|check|crash|bench|outage|brokers:[a-z]+|demo:[a-z-]+)\b/g),
+    ].map(([, name = ""]) => name);
     expect(new Set(scripts).size).toBeGreaterThan(3);
     for (const name of scripts) expect(manifest.scripts).toHaveProperty(name);
     const commands = [...readme.matchAll(/bin\/pulsebus\.js ([a-z][a-z-]*(?: [a-z][a-z-]*)?)/g)].map(([, words = ""]) =>
