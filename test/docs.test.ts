@@ -7,6 +7,7 @@ import { validateSubscriptionInput } from "../src/config/schema.ts";
 import { PROBLEM_KINDS } from "../src/http/problem.ts";
 import { POLICY_DEFAULTS } from "../src/subscription/policy.ts";
 import { resolveSubscription } from "../src/subscription/resolve.ts";
+import { capabilityTable } from "./support/capability-table.ts";
 import { runCommand } from "./support/command.ts";
 
 const ROOT = new URL("../", import.meta.url).pathname;
@@ -39,6 +40,11 @@ describe("the README", () => {
     );
   });
 
+  it("says of each adapter what it declares", async () => {
+    const [, table = ""] = /<!-- capabilities -->\n([\s\S]*?)\n<!-- \/capabilities -->/.exec(readme) ?? [];
+    expect(table, "run npm run docs:capabilities").toBe(await capabilityTable());
+  });
+
   it("shows a subscription that is accepted, with the defaults as they are", () => {
     const input = validateSubscriptionInput(JSON.parse(block("json", /"sink"/)));
     const { delivery = {} } = input;
@@ -69,6 +75,13 @@ describe("the README", () => {
       adapters: ["embedded"],
     });
     expect(plan.subscriptions.length).toBeGreaterThan(0);
+  });
+
+  it("shows bridges that load", async () => {
+    const text = `topics: { orders: , orders-gcp: , orders-archive: }\n${block("yaml", /bridges:/)}`;
+    const readFile = async () => text;
+    const plan = await loadPlan({ file: "pulsebus.yaml", env: {}, flags: {}, readFile, adapters: ["embedded"] });
+    expect(plan.subscriptions.map(({ id }) => id)).toContain("bridge.audit.orders-gcp.orders");
   });
 
   it("names npm scripts and commands that exist", async () => {
