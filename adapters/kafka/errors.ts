@@ -50,9 +50,12 @@ const CODES: Readonly<Record<string, TransportErrorCode>> = {
   NETWORK_EXCEPTION: "unavailable",
 };
 
+/** The client's code for credentials that a broker refused. */
+const REFUSED = "PLT_KFK_AUTHENTICATION";
+
 /** By the code of the client. */
 const CLIENT_CODES: Readonly<Record<string, TransportErrorCode>> = {
-  PLT_KFK_AUTHENTICATION: "permission_denied",
+  [REFUSED]: "permission_denied",
   PLT_KFK_TIMEOUT: "timeout",
   PLT_KFK_NETWORK: "unavailable",
   PLT_KFK_UNSUPPORTED_COMPRESSION: "invalid",
@@ -70,6 +73,9 @@ const MAYBE_STORED = new Set([
 /** The client's ways to say that a request was never sent. Its class is the same as that of a lost connection. */
 const NEVER_SENT = /^(Connection to .* (failed|timed out)\.|Cannot connect to any broker\.|Cannot get a connection: )/;
 
+/** Such as ECONNREFUSED, or CERT_HAS_EXPIRED. */
+const SYSTEM_CODE = /^[A-Z][A-Z_]+$/;
+
 const MOVING = ["COORDINATOR_NOT_AVAILABLE", "COORDINATOR_LOAD_IN_PROGRESS", "NOT_COORDINATOR", "NOT_CONTROLLER"];
 
 interface NativeError extends Error {
@@ -85,9 +91,10 @@ export function toTransportError(error: unknown, what: string): TransportError {
   if (apiId !== undefined) {
     return new TransportError(CODES[apiId] ?? "unknown", `${what}: Kafka answered ${apiId}`, { cause: error });
   }
-  for (const { code } of leaves(error)) {
-    const portable = CLIENT_CODES[code ?? ""];
-    if (portable !== undefined) return new TransportError(portable, `${what}: ${REASONS[portable]}`, { cause: error });
+  for (const leaf of leaves(error)) {
+    const portable = CLIENT_CODES[leaf.code ?? ""];
+    if (portable === undefined) continue;
+    return new TransportError(portable, `${what}: ${reasonOf(portable, leaf)}`, { cause: error });
   }
   return new TransportError("unknown", `${what}: the Kafka client failed`, { cause: error });
 }
@@ -145,10 +152,18 @@ export function fencedError(group: string): TransportError {
   return new TransportError("fenced", `The group "${group}" is owned by another consumer`);
 }
 
-/** The errors that others summarize. */
+/** The errors that others summarize, or hide: refused credentials come as a connection that failed. */
 function leaves(error: unknown): NativeError[] {
   if (!(error instanceof Error)) return [];
-  const { errors } = error as NativeError;
-  const inner = errors?.flatMap(leaves) ?? [];
+  const { code, errors, cause } = error as NativeError;
+  const isRefused = code === REFUSED || (cause as NativeError | undefined)?.code === REFUSED;
+  const inner = isRefused ? leaves(cause) : (errors?.flatMap(leaves) ?? []);
   return inner.length > 0 ? inner : [error];
+}
+
+/** The system's own code says more than "can't be reached", and names no host. */
+function reasonOf(portable: TransportErrorCode, { cause }: NativeError): string {
+  const { code } = (cause ?? {}) as NativeError;
+  const detail = code !== undefined && SYSTEM_CODE.test(code) ? ` (${code})` : "";
+  return `${REASONS[portable] ?? "the client failed"}${detail}`;
 }

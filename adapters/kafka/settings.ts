@@ -1,6 +1,7 @@
 /** The settings of a transport, as `schemas/adapters/kafka.schema.json` has them, and what Kafka's client makes of them. */
 import { readFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
+import { isIP } from "node:net";
 import type { BaseOptions, CompressionAlgorithmValue, SASLOptions } from "@platformatic/kafka";
 import { TransportError } from "../../src/transport/port.ts";
 import { LIMITS } from "./limits.ts";
@@ -54,11 +55,15 @@ export function clientOptions(settings: KafkaSettings): BaseOptions {
     autocreateTopics: false,
     ...(rack === undefined ? {} : { clientRack: rack }),
     ...(tls === undefined || tls === false ? {} : { tls: tls === true ? {} : tlsOptions(tls) }),
-    ...(typeof tls === "object" && tls.serverName !== undefined
-      ? { tlsServerName: tls.serverName }
-      : { tlsServerName: true }),
+    ...(tls === undefined || tls === false ? {} : { tlsServerName: serverName(tls, servers) }),
     ...(sasl === undefined ? {} : { sasl: saslOptions(sasl) }),
   };
+}
+
+/** `true`: each host's own name, which an address does not have. */
+function serverName(tls: true | TlsSettings, servers: readonly string[]): string | boolean {
+  const given = tls === true ? undefined : tls.serverName;
+  return given ?? !servers.every((server) => isIP(server.replace(/:\d+$/, "").replace(/^\[|\]$/g, "")) !== 0);
 }
 
 function tlsOptions({ ca, caFile, cert, certFile, key, keyFile, passphrase, rejectUnauthorized }: TlsSettings) {

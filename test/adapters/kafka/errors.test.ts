@@ -1,4 +1,5 @@
 import {
+  AuthenticationError,
   MultipleErrors,
   NetworkError,
   ProtocolError,
@@ -17,6 +18,15 @@ const VERSION = 9;
 function answered(code: number): Error {
   const inner = new ResponseError(PRODUCE, VERSION, { "/responses/0": [code, null] }, {});
   return new MultipleErrors("Producing messages failed.", [inner]);
+}
+
+/** As the client has it: a connection that failed, and deep inside why. */
+function refusedCredentials(): Error {
+  const answer = new ResponseError(36, 2, { "": [58, null] }, {});
+  const cause = new AuthenticationError("SASL authentication failed.", { cause: answer });
+  return new MultipleErrors("Cannot connect to any broker.", [
+    new NetworkError("Connection to secret-host:9092 failed.", { cause }),
+  ]);
 }
 
 describe("what Kafka answers", () => {
@@ -50,6 +60,7 @@ describe("what the client says", () => {
     ["a refused connection", new NetworkError("Connection to secret-host:9092 failed."), "unavailable", "no"],
     ["a lost connection", new NetworkError("Connection closed"), "unavailable", "unknown"],
     ["no broker", new MultipleErrors("Cannot connect to any broker.", []), "unknown", "no"],
+    ["refused credentials", refusedCredentials(), "permission_denied", "no"],
     ["an unknown topic", new UserError("Unknown topic orders."), "not_found", "no"],
     ["anything else", new TypeError("secret-host is odd"), "unknown", "unknown"],
   ];
