@@ -9,14 +9,17 @@
  */
 import type { ConfirmChannel, Message } from "amqplib";
 import { COMMIT_QUEUE_BYTES_MAX } from "../../src/limits.ts";
-import type { PublishResult } from "../../src/transport/port.ts";
+import type { PublishResult, TransportErrorCode } from "../../src/transport/port.ts";
 import { toNative } from "./binding.ts";
-import { closedError, failure, refusals, replyCodeOf, toTransportError } from "./errors.ts";
+import { closedError, failure, refusals, toTransportError } from "./errors.ts";
 import { KeyLanes } from "./key-lanes.ts";
 import type { Link } from "./link.ts";
 import type { Outgoing } from "./publish-call.ts";
 
 type Failure = Extract<PublishResult, { ok: false }>;
+
+/** With these the broker closes the channel instead of taking a message. */
+const REFUSALS: ReadonlySet<TransportErrorCode> = new Set(["not_found", "permission_denied", "too_large"]);
 
 export class PublishChannel {
   readonly #link: Link;
@@ -174,16 +177,16 @@ function bytesOf({ event }: Outgoing): number {
 
 /**
  * What the end of a channel means for one message on it. The broker names no culprit, so only one that was alone is
- * proven not stored; of several only what the reply text gives away is told apart, and a missing exchange, which is
- * all of theirs.
+ * proven not stored, and only by a refusal of the message itself: a broker that stops or fails may have stored it. Of
+ * several only what the reply text gives away is told apart, and a missing exchange or right, which is all of theirs.
  */
 function lossOf(outgoing: Outgoing, isAlone: boolean, reason: Error | undefined): Failure {
   const lost = toTransportError(reason ?? new Error("the channel was lost before the broker confirmed"));
-  const isRefused = reason !== undefined && replyCodeOf(reason) !== undefined;
-  if (isAlone && isRefused) return failure(lost, "no");
+  if (REFUSALS.has(lost.code) && isAlone) return failure(lost, "no");
   if (lost.code === "too_large") {
     const maxBytes = Number(/max size (\d+)/.exec(lost.message)?.[1]);
     if (bytesOf(outgoing) > maxBytes) return failure(lost, "no");
-  } else if (lost.code === "not_found" || lost.code === "permission_denied") return failure(lost, "unknown");
-  return failure(toTransportError(new Error("the channel was lost before the broker confirmed")), "unknown");
+    return failure(toTransportError(new Error("another message of the channel was refused")), "unknown");
+  }
+  return failure(lost, "unknown");
 }

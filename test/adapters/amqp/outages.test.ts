@@ -12,6 +12,7 @@ const RESTARTS = new Set(["T17", "T38", "T48"]);
 /** A broker starts in about eight seconds; one of the cases does it three times. */
 const TIMEOUT_MS = 180_000;
 const RECOVERY_MS = 5_000;
+const QUEUE_WRITTEN_MS = 10_000;
 
 describeOwnBroker("amqp", "RabbitMQ that stops", (broker) => {
   describe("and starts again in conformance case", () => {
@@ -40,6 +41,8 @@ describeOwnBroker("amqp", "RabbitMQ that stops", (broker) => {
       const { publisher, consumer } = await topicWithGroup(transport);
       const traffic = new Traffic(publisher, consumer);
       await traffic.confirmedMore();
+      // RabbitMQ 3.10 writes down that a new quorum queue exists seconds later; killed before, it never elects a leader.
+      if (how === "kill") await new Promise((resolve) => setTimeout(resolve, QUEUE_WRITTEN_MS));
       await broker[how]();
       await expect(transport.check()).rejects.toMatchObject({ code: "unavailable" });
       await broker.start();
@@ -48,9 +51,7 @@ describeOwnBroker("amqp", "RabbitMQ that stops", (broker) => {
       await traffic.receivedMore();
       expect(performance.now() - back).toBeLessThan(RECOVERY_MS);
       await transport.check();
-      const { sent, received, falselyRefused } = await traffic.end();
-      expect([...sent].filter((id) => !received.has(id))).toEqual([]);
-      expect(falselyRefused).toEqual([]);
+      expect(await traffic.end()).toEqual([]);
       await transport.close(soon());
     },
     TIMEOUT_MS,
@@ -71,7 +72,7 @@ describeOwnBroker("amqp", "RabbitMQ that stops", (broker) => {
 /** Publishes one after the other and receives what comes, until it is ended. */
 class Traffic {
   readonly #sent = new Set<string>();
-  readonly #refused = new Set<string>();
+  readonly #refused = new Map<string, string>();
   readonly #received = new Set<string>();
   readonly #done = new AbortController();
   readonly #running: Promise<unknown>;
@@ -90,13 +91,12 @@ class Traffic {
     return this.#grown(this.#received);
   }
 
-  /** Everything confirmed, everything received, and what came although it was said to be not stored. */
+  /** Once everything that was confirmed has come: what came although it was said not to be stored, and why. */
   async end() {
     while (![...this.#sent].every((id) => this.#received.has(id))) await this.receivedMore();
     this.#done.abort();
     await this.#running;
-    const falselyRefused = [...this.#refused].filter((id) => this.#received.has(id));
-    return { sent: this.#sent, received: this.#received, falselyRefused };
+    return [...this.#refused].filter(([id]) => this.#received.has(id));
   }
 
   async #publish(publisher: Publisher): Promise<void> {
@@ -105,7 +105,7 @@ class Traffic {
       const [result] = await publisher.publish([event], soon(5_000));
       if (result?.ok) this.#sent.add(event.id);
       else {
-        if (result?.stored === "no") this.#refused.add(event.id);
+        if (result?.stored === "no") this.#refused.set(event.id, result.error.message);
         await new Promise((resolve) => setTimeout(resolve, 5)); // as the core backs off
       }
     }
@@ -124,7 +124,8 @@ class Traffic {
     const before = ids.size;
     const deadline = performance.now() + 60_000;
     while (ids.size < before + 20) {
-      if (performance.now() > deadline) throw new Error("nothing moves");
+      if (performance.now() > deadline)
+        throw new Error(`nothing moves: ${JSON.stringify([this.#consumer.state, [...this.#refused.values()].at(-1)])}`);
       await new Promise((resolve) => setTimeout(resolve, 10));
     }
   }
