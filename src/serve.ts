@@ -66,7 +66,13 @@ async function startBus(
   stack.defer(() => egress.close());
   const store = await openSqliteStore(database);
   stack.defer(() => store.close());
-  const transports = await openTransports(plan, logger, database, adapters);
+  // Until there is a bus that closes them, since a client that reconnects endlessly keeps a failed start alive.
+  await using opened = new AsyncDisposableStack();
+  const transports = new Map<string, OpenTransport>();
+  for await (const open of openTransports(plan, logger, database, adapters)) {
+    opened.defer(() => open.transport.close(deadline()));
+    transports.set(open.name, open);
+  }
   const webhooks: WebhookCounters = { retryAfterIgnored: 0 };
   const bus = await openBus({
     plan,
@@ -79,24 +85,28 @@ async function startBus(
     openWebhook: (subscription, { url }) =>
       openWebhookSink({ url, subscription, egress, clock, version: VERSION, counters: webhooks }),
   });
+  opened.move();
   stack.defer(() => bus.drain(deadline()));
   return { bus, webhooks, deadline };
 }
 
-async function openTransports(plan: Plan, logger: Logger, database: Database, adapters: Adapters) {
+async function* openTransports(
+  plan: Plan,
+  logger: Logger,
+  database: Database,
+  adapters: Adapters,
+): AsyncGenerator<OpenTransport> {
   const context = { busId: plan.busId, clock: systemClock, logger };
-  const transports = new Map<string, OpenTransport>();
   for (const transportPlan of plan.transports) {
     const { name, adapter } = transportPlan;
     if (name === EMBEDDED) {
       const transport = await adapters.embedded.open(database, context);
-      transports.set(name, { name, adapter, transport, topicOptions: refuseOptions });
+      yield { name, adapter, transport, topicOptions: refuseOptions };
     } else {
       const { open, topicOptions } = await loadTransport(transportPlan, adapters);
-      transports.set(name, { name, adapter, transport: await open(context), topicOptions });
+      yield { name, adapter, transport: await open(context), topicOptions };
     }
   }
-  return transports;
 }
 
 function refuseOptions(options: TopicSettings["options"]) {

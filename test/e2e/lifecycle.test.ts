@@ -207,6 +207,21 @@ describe("starting", () => {
     expect(stderr).not.toContain("at ");
   });
 
+  it("ends when it can't start, also while the client of a broker goes on connecting", async () => {
+    await using directory = await dataDirectory();
+    const file = join(directory.path, "bus.yaml");
+    const transports = 'transports: { far: { adapter: nats, servers: ["127.0.0.1:1"] } }';
+    const topics = 'topics: { orders: { transport: far, address: "no..subject" } }';
+    await writeFile(file, `bus: { id: b }\n${transports}\n${topics}\n`);
+    const failure = await startPulsebus({ dataDir: directory.path, args: ["--config", file] }).catch(
+      (error: unknown) => error,
+    );
+    expect(failure).toBeInstanceOf(FailedStart);
+    const { exit, stderr } = failure as FailedStart;
+    expect(exit).toEqual({ code: 1, signal: null });
+    expect(stderr).toMatch(/^pulsebus: .*no\.\.subject.*\n$/);
+  });
+
   it("takes values from variables and flags, and says where it listens", async () => {
     await using bus = await startPulsebus({
       env: { PULSEBUS_LIMITS_EVENT_BYTES: "64KiB" },
