@@ -9,6 +9,7 @@ import type { Plan, TransportPlan } from "./config/plan.ts";
 import { coverSecret } from "./config/secrets.ts";
 import { TOPIC_DEFAULTS } from "./config/topic.ts";
 import { EMBEDDED } from "./config/transports.ts";
+import { PulsebusError } from "./errors.ts";
 import { mapStrings } from "./json-value.ts";
 import { VERIFY_CLOSE_MS_MAX } from "./limits.ts";
 import { type Adapters, loadTransport } from "./open-transport.ts";
@@ -17,14 +18,14 @@ import type { Logger } from "./runtime/logger.ts";
 import { openDatabase } from "./sqlite/open.ts";
 import type { Instance, Subject } from "./transport/conformance/scratch.ts";
 import { type CaseReport, type VerifyObserver, verifyTransport } from "./transport/conformance/verify.ts";
-import type { Transport } from "./transport/port.ts";
+import { type Transport, TransportError } from "./transport/port.ts";
 
 /** The cases end in verdicts; what the parts say meanwhile would stand between them. */
 const SILENT: Logger = { debug() {}, info() {}, warn() {}, error() {} };
 /** Shorter secrets stand in messages by chance. */
 const SECRET_CHARS_COMPARED = 8;
 
-/** Reports each case when it has ended. Rejects when the transport can't be used. */
+/** Reports each case when it has ended. Rejects with `unavailable` when the transport can't be used. */
 export async function* verify(
   plan: Plan,
   transport: TransportPlan,
@@ -37,6 +38,9 @@ export async function* verify(
   try {
     const subjectOf = transport.name === EMBEDDED ? embeddedSubject : brokerSubject;
     yield* verifyTransport(await subjectOf(plan, transport, adapters), observer);
+  } catch (error) {
+    if (!(error instanceof TransportError)) throw error;
+    throw new PulsebusError("unavailable", `${transport.name} can't be used: ${error.message}`, { cause: error });
   } finally {
     process.off("unhandledRejection", ignore);
   }
