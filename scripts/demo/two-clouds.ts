@@ -63,12 +63,13 @@ const environment = {
 };
 const print = (text: string): void => void process.stdout.write(`${text}\n`);
 
-// So that the buses end with this process.
-for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(1));
+// Buses are stopped and topics deleted then too.
+const { promise: interrupted, resolve: interrupt } = Promise.withResolvers<false>();
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => interrupt(false));
 
 await requireBroker("nats");
 await requireBroker("gcp-pubsub");
-process.exitCode = (await run()) ? 0 : 1;
+process.exit((await run()) ? 0 : 1); // what was interrupted still waits
 
 async function run(): Promise<boolean> {
   await using stack = new AsyncDisposableStack();
@@ -88,7 +89,7 @@ async function run(): Promise<boolean> {
     buses.set(cloud, bus);
     print(`bus ${cloud.name} on ${cloud.broker}: ${bus.url} (process ${bus.pid})`);
   }
-  const isWhole = await mirror(buses, ledger);
+  const isWhole = await Promise.race([mirror(buses, ledger), interrupted]);
   for (const [{ name }, bus] of buses) {
     const { code } = await bus.stop();
     print(`bus ${name} stopped with status ${code}`);
