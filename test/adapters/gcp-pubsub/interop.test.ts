@@ -86,12 +86,9 @@ await describeBroker("gcp-pubsub", "native clients of Pub/Sub", (address) => {
       },
       data: Buffer.from([0, 255]),
     });
-    expect(event.attributes.map(({ name, value }) => [name, value])).toEqual([
-      ["id", "1"],
-      ["source", "/n"],
-      ["type", "t"],
-      ["ext", "ü"],
-    ]);
+    // Attributes of Pub/Sub are a map: they have no order to keep.
+    const attributes = Object.fromEntries(event.attributes.map(({ name, value }) => [name, value]));
+    expect(attributes).toEqual({ id: "1", source: "/n", type: "t", ext: "ü" });
     expect(event.data?.bytes).toEqual(Buffer.from([0, 255]));
   });
 
