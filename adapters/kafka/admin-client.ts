@@ -18,7 +18,8 @@ export class AdminClient {
   }
 
   /**
-   * Repeats the request while a group or the cluster is about to be led by another broker, as it is just after a start.
+   * Repeats the request while a partition, a group or the cluster is about to be led by another broker, as it is just
+   * after a start.
    * Rejects with `TransportError`; `what` is its subject.
    */
   async call<T>(what: string, request: (admin: Admin) => Promise<T>): Promise<T> {

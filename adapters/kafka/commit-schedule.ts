@@ -35,6 +35,11 @@ export class CommitSchedule {
     if (delayMs !== Number.POSITIVE_INFINITY) this.#scheduleIn(delayMs);
   }
 
+  /** Resolves when no commit is under way. */
+  idle(): Promise<void> {
+    return this.#running;
+  }
+
   /** Commits all partitions. Rejects when that is not known to be done. */
   async now(state: Note["state"]): Promise<void> {
     await this.#commit([...this.#options.partitions.values()], state);

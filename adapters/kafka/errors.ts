@@ -38,6 +38,8 @@ const CODES: Readonly<Record<string, TransportErrorCode>> = {
   LEADER_NOT_AVAILABLE: "unavailable",
   NOT_LEADER_OR_FOLLOWER: "unavailable",
   FENCED_LEADER_EPOCH: "unavailable",
+  UNKNOWN_LEADER_EPOCH: "unavailable",
+  OFFSET_NOT_AVAILABLE: "unavailable",
   BROKER_NOT_AVAILABLE: "unavailable",
   REPLICA_NOT_AVAILABLE: "unavailable",
   NOT_ENOUGH_REPLICAS: "unavailable",
@@ -76,7 +78,18 @@ const NEVER_SENT = /^(Connection to .* (failed|timed out)\.|Cannot connect to an
 /** Such as ECONNREFUSED, or CERT_HAS_EXPIRED. */
 const SYSTEM_CODE = /^[A-Z][A-Z_]+$/;
 
-const MOVING = ["COORDINATOR_NOT_AVAILABLE", "COORDINATOR_LOAD_IN_PROGRESS", "NOT_COORDINATOR", "NOT_CONTROLLER"];
+/** Another broker is about to lead a partition, a group or the cluster. */
+const MOVING = new Set([
+  "LEADER_NOT_AVAILABLE",
+  "NOT_LEADER_OR_FOLLOWER",
+  "FENCED_LEADER_EPOCH",
+  "UNKNOWN_LEADER_EPOCH",
+  "OFFSET_NOT_AVAILABLE",
+  "COORDINATOR_NOT_AVAILABLE",
+  "COORDINATOR_LOAD_IN_PROGRESS",
+  "NOT_COORDINATOR",
+  "NOT_CONTROLLER",
+]);
 
 interface NativeError extends Error {
   readonly code?: string;
@@ -115,9 +128,9 @@ export function nativeCode(error: unknown): string | undefined {
   return undefined;
 }
 
-/** Whether the group or the cluster is about to be led by another broker. */
+/** Whether the same request will soon be answered by whoever leads then. */
 export function isMoving(error: unknown): boolean {
-  return MOVING.includes(nativeCode(error) ?? "");
+  return MOVING.has(nativeCode(error) ?? "");
 }
 
 /** What a produce request that failed says about its records. */

@@ -178,14 +178,17 @@ export class Session {
     }
   }
 
+  /** A member looks only whether topic and group are still the same: nobody else can have moved the group. */
   async #begin(): Promise<void> {
     const { groups, address, group } = this.#options;
-    const state = await groups.load(address, group);
-    if (this.isEnded) return;
+    const { topicId, partitionCount } = await groups.load(address, group);
+    if (this.isEnded || (this.#isMember && topicId === this.#topicId)) return;
     this.#member ??= this.#openMember();
-    if (!this.#isMember) await this.#member.join(state.partitionCount);
-    this.#isMember = !this.isEnded;
-    this.#adopt(state);
+    const member = this.#member;
+    if (!this.#isMember) await member.join(partitionCount);
+    await this.#commits.idle();
+    this.#adopt(await groups.load(address, group)); // from here on commits of earlier owners are refused
+    this.#isMember = !this.isEnded && this.#member === member;
     await this.#commits.now("used");
   }
 

@@ -142,16 +142,12 @@ export class Topology {
     const { clock } = this.#context;
     const deadline = clock.now() + LIMITS.requestMs;
     for (;;) {
-      try {
-        const found = await this.topic(address);
-        if (found.leaders.every((leader) => leader >= 0)) {
-          await this.offsets(address, found.leaders.length, LATEST);
-          return found;
-        }
-      } catch (error) {
-        const { code } = error as TransportError;
-        if ((code !== "not_found" && code !== "unavailable") || clock.now() > deadline) throw error;
+      const found = await this.find(address);
+      if (found?.leaders.every((leader) => leader >= 0)) {
+        await this.offsets(address, found.leaders.length, LATEST);
+        return found;
       }
+      if (clock.now() > deadline) throw topicNotFound(address);
       await sleep(clock, LIMITS.retryMs / 10);
     }
   }

@@ -40,6 +40,8 @@ class KafkaHarness implements Harness {
   readonly #server: string;
   readonly #native: Producer;
   #transport: Transport;
+  /** The one that was created last. */
+  #address = "";
 
   private constructor(broker: OwnBroker, proxy: FaultProxy, native: Producer, transport: Transport) {
     this.#broker = broker;
@@ -68,6 +70,7 @@ class KafkaHarness implements Harness {
   async address(): Promise<string> {
     const address = uniqueName();
     await this.#transport.provision(address, SETTINGS);
+    this.#address = address;
     return address;
   }
 
@@ -84,6 +87,7 @@ class KafkaHarness implements Harness {
     await this.#broker.stop();
     await this.#broker.start();
     this.#transport = await openKafka(this.#server);
+    await this.#transport.topicStats(this.#address); // Kafka answers before it leads its partitions
   }
 
   readonly outage = async (kind: Outage): Promise<() => Promise<void>> => {
