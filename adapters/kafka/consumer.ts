@@ -15,6 +15,7 @@ export interface KafkaConsumerOptions extends Pick<SessionOptions, "context" | "
   readonly group: string;
   readonly matcher: Matcher;
   readonly owners: Owners;
+  readonly onClosed: () => void;
 }
 
 export class KafkaConsumer implements Consumer {
@@ -95,6 +96,7 @@ export class KafkaConsumer implements Consumer {
     this.#mailbox.close();
     if (this.#session !== undefined) await this.#session.end(deadline);
     this.#letGo();
+    this.#options.onClosed();
   }
 
   /** Throws `closed`, or `fenced` while another consumer has the group. */

@@ -73,9 +73,10 @@ export class KafkaTransport implements Transport {
   }
 
   consumer(address: string, group: string, { matcher }: ConsumerOptions): Consumer {
-    const consumer = new KafkaConsumer({
+    const consumer: KafkaConsumer = new KafkaConsumer({
       ...{ context: this.#context, topology: this.#topology, groups: this.#groups },
       ...{ address, group, matcher, owners: this.#owners },
+      onClosed: () => this.#consumers.delete(consumer),
     });
     this.#consumers.add(consumer);
     return consumer;
