@@ -220,6 +220,8 @@ export class SubscriptionRunner {
       const slots = this.#window.firstSlots(this.#retries.ready);
       if (slots > 0) void this.#receive(slots);
     }
+    // A single slot is `receive`'s in its turn; when that finds nothing at hand, a due retry must not wait behind it.
+    if (this.#retries.ready && this.#window.shouldEndReceive()) this.#plan();
   }
 
   #startRetries(): void {

@@ -211,6 +211,17 @@ describe("the bounds", () => {
     await until(test, "s", { delivered: 55, parked: 0 });
     await test.close();
   });
+
+  it("let a single slot serve retries that fall due together while nothing new comes", async () => {
+    await using directory = await temporaryDirectory();
+    await using sink = await startReceiver(({ headers }) => (headers["pulsebus-attempt"] === "1" ? 500 : 200));
+    const test = await openTestBus({ directory: directory.path });
+    const retry = { backoff: { initial: "300ms", jitter: "none" } };
+    await test.bus.createSubscription({ id: "s", topic: "t", sink: sink.url(), delivery: { maxInFlight: 1, retry } });
+    await test.publish("t", numbered(8));
+    await until(test, "s", { delivered: 8, parked: 0 });
+    await test.close();
+  });
 });
 
 describe("a dead-letter sink", () => {
