@@ -233,9 +233,9 @@ export const LISTEN_LEASE_MS = 60_000;
 
 /** The same as `MAILBOX_EVENTS_MAX`, in bytes of stored records; a mailbox takes one larger event. */
 export const MAILBOX_BYTES_MAX = 4 * 1024 * 1024;
-/** How often mailboxes are looked at; one that nobody emptied since the last time is given up (within 10 s, DESIGN §4). */
+/** How often mailboxes are looked at; one that nobody emptied since the last time is given up (within 10 s). */
 export const MAILBOX_CHECK_MS = 5_000;
-/** A broker adapter's mailbox that nobody takes from hands its unread events back after this (within 10 s, DESIGN §4). */
+/** A broker adapter's mailbox that nobody takes from hands its unread events back after this (within 10 s). */
 export const MAILBOX_IDLE_MS = 10_000;
 /** First size of a block's buffer; it doubles. A commit of 34 events of 1 KiB fits. */
 export const BLOCK_BUFFER_BYTES = 64 * 1024;

@@ -8,10 +8,13 @@ import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import manifest from "../../package.json" with { type: "json" };
 import { track } from "./leaks.ts";
 
 const ROOT = new URL("../../", import.meta.url).pathname;
 const MAIN = join(ROOT, "bin/pulsebus.js");
+/** Node's own flags, as `npm start` gives them. */
+const NODE_FLAGS = manifest.scripts.start.split(" ").filter((word) => word.startsWith("--"));
 
 export interface StartOptions {
   /** More arguments of `serve`. */
@@ -68,7 +71,18 @@ export async function startPulsebus(options: StartOptions = {}): Promise<Pulsebu
   const dataDir = options.dataDir ?? (await makeDirectory());
   // It is the working directory too, so that no pulsebus.yaml is found by chance.
   await mkdir(dataDir, { recursive: true });
-  const args = [MAIN, "serve", "--port", "0", "--data-dir", dataDir, "--log-format", "json", ...(options.args ?? [])];
+  const args = [
+    ...NODE_FLAGS,
+    MAIN,
+    "serve",
+    "--port",
+    "0",
+    "--data-dir",
+    dataDir,
+    "--log-format",
+    "json",
+    ...(options.args ?? []),
+  ];
   const child = spawn(process.execPath, args, {
     cwd: dataDir,
     env: environment(options.env),

@@ -1,4 +1,4 @@
-/** T58–T65: what a group is (DESIGN §4), and who owns the native side. */
+/** T58–T65: what a group is, and who owns the native side. */
 import assert from "node:assert/strict";
 import { MAILBOX_IDLE_MS } from "../../limits.ts";
 import { type Consumer, type Item, isMalformed, type Start, type TransportError } from "../port.ts";
