@@ -3,7 +3,7 @@
  * (`forward`). Keeps a small buffer of leased rows, so that a free slot finds one without waiting, and one timer for
  * the next due time. The store is the truth: after a restart the first lease finds everything again.
  */
-import { LEASE_ROWS, STORE_RETRY_MS_MAX } from "../limits.ts";
+import { LEASE_INTERVAL_MS, LEASE_ROWS, STORE_RETRY_MS_MAX } from "../limits.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type { Logger } from "../runtime/logger.ts";
 import type { DeliveryRow, LeaseRequest, Store } from "../store/port.ts";
@@ -24,6 +24,8 @@ export class DueLane {
   #nextDueAt: number | undefined;
   #cancelTimer: (() => void) | undefined;
   #leasing = false;
+  /** When the next lease may be taken, by the monotonic clock. */
+  #leaseFrom = 0;
   #open = false;
 
   constructor(options: DueLaneOptions) {
@@ -73,12 +75,16 @@ export class DueLane {
     this.#cancelTimer?.();
     this.#cancelTimer = undefined;
     if (this.#nextDueAt === undefined || this.#buffer.length >= LEASE_ROWS / 2) return;
-    const delayMs = Math.max(0, this.#nextDueAt - this.#options.clock.now());
-    this.#cancelTimer = this.#options.clock.timer(delayMs, () => this.#leaseIfDue());
+    this.#cancelTimer = this.#options.clock.timer(this.#waitMs(this.#nextDueAt), () => this.#leaseIfDue());
+  }
+
+  #waitMs(dueAt: number): number {
+    const { clock } = this.#options;
+    return Math.max(0, dueAt - clock.now(), this.#leaseFrom - clock.monotonic());
   }
 
   #leaseIfDue(): void {
-    const due = this.#nextDueAt !== undefined && this.#nextDueAt <= this.#options.clock.now();
+    const due = this.#nextDueAt !== undefined && this.#waitMs(this.#nextDueAt) === 0;
     if (!due) this.#arm();
     else if (!this.#leasing && this.#open) void this.#lease();
   }
@@ -92,6 +98,7 @@ export class DueLane {
       const lease = await store.leaseDue({ subscription, lane, now: clock.now(), limit: LEASE_ROWS });
       if (!this.#open) return store.release(lease.rows.map(({ id }) => id));
       this.#buffer.push(...lease.rows);
+      if (lease.rows.length < LEASE_ROWS) this.#leaseFrom = clock.monotonic() + LEASE_INTERVAL_MS;
       if (lease.nextDueAt !== undefined) this.expect(lease.nextDueAt);
     } catch (error) {
       logger.warn({ subscription, lane, error: String(error) }, "due deliveries could not be read; trying again");
