@@ -17,6 +17,8 @@ log=$data/broker.log
 pid_file=$data/pid
 ready_seconds=90
 stop_seconds=20
+# A port may stay open for a moment after its broker was killed: the kernel closes what the process has left.
+free_seconds=10
 
 say() { echo "$broker: $*" >&2; }
 fail() {
@@ -54,12 +56,20 @@ answers() {
 
 is_open() { (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; }
 
+await_free_port() {
+  local since=$SECONDS
+  while is_open; do
+    if [ $((SECONDS - since)) -ge $free_seconds ]; then fail "something else listens on 127.0.0.1:$port"; fi
+    sleep 0.1
+  done
+}
+
 start() {
   local pid since
   if pid=$(pid_of_broker); then
     say "runs already, on 127.0.0.1:$port (process $pid)"
   else
-    if is_open; then fail "something else listens on 127.0.0.1:$port"; fi
+    await_free_port
     mkdir -p "$data"
     prepare
     run_apart
