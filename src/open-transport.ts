@@ -1,10 +1,12 @@
 /** Opens what the configuration names with the adapters that this build has: what every command that runs one shares. */
 import type { OpenTransport } from "./bus/context.ts";
 import { validateAdapterSettings } from "./config/adapter-settings.ts";
-import type { TransportPlan } from "./config/plan.ts";
+import type { Plan, TransportPlan } from "./config/plan.ts";
+import { EMBEDDED } from "./config/transports.ts";
+import { faultAt } from "./pointer.ts";
 import type { Database } from "./sqlite/database.ts";
 import type { Adapter, AdapterContext } from "./transport/adapter.ts";
-import type { Transport } from "./transport/port.ts";
+import type { TopicSettings, Transport } from "./transport/port.ts";
 
 /** The adapters that this build has, handed in by the composition root. */
 export interface Adapters {
@@ -35,4 +37,29 @@ export async function loadTransport(plan: TransportPlan, adapters: Adapters): Pr
     topicOptions: (options) => validateAdapterSettings(schema, "/$defs/topic", options, "/options"),
     open: (context) => loaded.open(valid, { name, ...context }),
   };
+}
+
+/** Opens all transports of a plan, one after the other, so that the caller can close those before one that fails. */
+export async function* openTransports(
+  plan: Plan,
+  database: Database,
+  adapters: Adapters,
+  context: Omit<AdapterContext, "name">,
+): AsyncGenerator<OpenTransport> {
+  for (const transportPlan of plan.transports) {
+    const { name, adapter } = transportPlan;
+    if (name === EMBEDDED) {
+      const transport = await adapters.embedded.open(database, context);
+      yield { name, adapter, transport, topicOptions: refuseOptions };
+    } else {
+      const { open, topicOptions } = await loadTransport(transportPlan, adapters);
+      yield { name, adapter, transport: await open(context), topicOptions };
+    }
+  }
+}
+
+function refuseOptions(options: TopicSettings["options"]) {
+  const [first] = Object.keys(options);
+  if (first === undefined) return options;
+  throw faultAt("invalid-request", `/options/${first}`, "the embedded transport has no options");
 }

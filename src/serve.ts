@@ -10,11 +10,9 @@ import type { OpenTransport } from "./bus/context.ts";
 import { openBus } from "./bus/open-bus.ts";
 import { type LoadOptions, loadPlan } from "./config/load.ts";
 import type { Plan } from "./config/plan.ts";
-import { EMBEDDED } from "./config/transports.ts";
 import { openEgress } from "./egress/egress.ts";
 import { openServer } from "./http/server.ts";
-import { type Adapters, loadTransport } from "./open-transport.ts";
-import { faultAt } from "./pointer.ts";
+import { type Adapters, openTransports } from "./open-transport.ts";
 import { systemClock } from "./runtime/clock.ts";
 import type { Logger } from "./runtime/logger.ts";
 import { systemRandom } from "./runtime/random.ts";
@@ -24,7 +22,6 @@ import { openDatabase } from "./sqlite/open.ts";
 import { openSqliteStore, storeModule } from "./store/sqlite/store.ts";
 import { openLog } from "./telemetry/log.ts";
 import { openMetrics } from "./telemetry/metrics.ts";
-import type { TopicSettings } from "./transport/port.ts";
 import { VERSION } from "./version.ts";
 
 /** Resolves once the bus has stopped in good order; rejects when it can't start. */
@@ -69,7 +66,7 @@ async function startBus(
   // Until there is a bus that closes them, since a client that reconnects endlessly keeps a failed start alive.
   await using opened = new AsyncDisposableStack();
   const transports = new Map<string, OpenTransport>();
-  for await (const open of openTransports(plan, logger, database, adapters)) {
+  for await (const open of openTransports(plan, database, adapters, { busId: plan.busId, clock, logger })) {
     opened.defer(() => open.transport.close(deadline()));
     transports.set(open.name, open);
   }
@@ -88,31 +85,6 @@ async function startBus(
   opened.move();
   stack.defer(() => bus.drain(deadline()));
   return { bus, webhooks, deadline };
-}
-
-async function* openTransports(
-  plan: Plan,
-  logger: Logger,
-  database: Database,
-  adapters: Adapters,
-): AsyncGenerator<OpenTransport> {
-  const context = { busId: plan.busId, clock: systemClock, logger };
-  for (const transportPlan of plan.transports) {
-    const { name, adapter } = transportPlan;
-    if (name === EMBEDDED) {
-      const transport = await adapters.embedded.open(database, context);
-      yield { name, adapter, transport, topicOptions: refuseOptions };
-    } else {
-      const { open, topicOptions } = await loadTransport(transportPlan, adapters);
-      yield { name, adapter, transport: await open(context), topicOptions };
-    }
-  }
-}
-
-function refuseOptions(options: TopicSettings["options"]) {
-  const [first] = Object.keys(options);
-  if (first === undefined) return options;
-  throw faultAt("invalid-request", `/options/${first}`, "the embedded transport has no options");
 }
 
 /** The first signal is asked for in good order; from then on the next one ends the process by itself. */

@@ -66,11 +66,17 @@ export function brokerAddress(name: BrokerName): string {
 
 /** A suite on the shared broker. Nothing in it may stop the broker or count on being alone. */
 export async function describeBroker(name: BrokerName, title: string, suite: (address: string) => void): Promise<void> {
-  const address = brokerAddress(name);
-  const missing = (await isReachable(address))
-    ? undefined
-    : `${name} does not answer at ${withoutCredentials(address)}: npm run brokers:start, or set ${KINDS[name].variable}`;
-  describeUnless(missing, name, title, () => suite(address));
+  await describeBrokers([name], title, () => suite(brokerAddress(name)));
+}
+
+/** The same on several of them at once. */
+export async function describeBrokers(names: readonly BrokerName[], title: string, suite: () => void): Promise<void> {
+  const missing = await Promise.all(names.map(missingBroker));
+  describeUnless(
+    missing.filter((broker) => broker !== undefined),
+    title,
+    suite,
+  );
 }
 
 /** A suite on a broker of its own, which it may stop, kill and start. */
@@ -80,8 +86,8 @@ export function describeOwnBroker(
   suite: (broker: OwnBroker) => void,
   options: OwnBrokerOptions = {},
 ): void {
-  const missing = isInstalled(name) ? undefined : `${name} is not installed: npm run brokers:install`;
-  describeUnless(missing, name, title, () => {
+  const reason = `${name} is not installed: npm run brokers:install`;
+  describeUnless(isInstalled(name) ? [] : [{ name, reason }], title, () => {
     const broker = new OwnBroker(name, options);
     beforeAll(() => broker.create(), START_MS);
     afterAll(() => broker.remove(), START_MS);
@@ -177,22 +183,36 @@ export async function freePort(): Promise<number> {
   }
 }
 
-/** Runs the suite; or, with the reason why it can't run, skips it or fails. */
-function describeUnless(missing: string | undefined, name: BrokerName, title: string, suite: () => void): void {
-  if (missing === undefined) {
+interface MissingBroker {
+  readonly name: BrokerName;
+  readonly reason: string;
+}
+
+async function missingBroker(name: BrokerName): Promise<MissingBroker | undefined> {
+  const address = brokerAddress(name);
+  if (await isReachable(address)) return undefined;
+  const cure = `npm run brokers:start, or set ${KINDS[name].variable}`;
+  return { name, reason: `${name} does not answer at ${withoutCredentials(address)}: ${cure}` };
+}
+
+/** Runs the suite; or, with the reasons why it can't run, skips it or fails. */
+function describeUnless(missing: readonly MissingBroker[], title: string, suite: () => void): void {
+  if (missing.length === 0) {
     describe(title, suite);
     return;
   }
-  if (requiredBrokers().has(name)) {
+  const reasons = missing.map(({ reason }) => reason).join("; ");
+  const required = requiredBrokers();
+  if (missing.some(({ name }) => required.has(name))) {
     describe(title, () => {
-      it("has its broker, which REQUIRE_BROKERS names", () => {
-        throw new Error(missing);
+      it("has its brokers, which REQUIRE_BROKERS names", () => {
+        throw new Error(reasons);
       });
     });
     return;
   }
-  process.stderr.write(`skipped: ${title}: ${missing}\n`);
-  describe.skip(`${title} (skipped: ${missing})`, suite);
+  process.stderr.write(`skipped: ${title}: ${reasons}\n`);
+  describe.skip(`${title} (skipped: ${reasons})`, suite);
 }
 
 function requiredBrokers(): ReadonlySet<string> {

@@ -1,16 +1,19 @@
 /**
- * A real bus inside the test's process: SQLite files, the embedded log, real webhooks; what a test wants to disturb is
- * wrapped, never replaced.
+ * A real bus inside the test's process: SQLite files, the embedded log, the transports of its configuration, real
+ * webhooks; what a test wants to disturb is wrapped, never replaced.
  */
 import { randomUUID } from "node:crypto";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { openEmbedded } from "../../adapters/embedded/adapter.ts";
+import { adapters } from "../../adapters/index.ts";
+import type { OpenTransport } from "../../src/bus/context.ts";
 import { type OwnedBus, openBus } from "../../src/bus/open-bus.ts";
 import { loadPlan } from "../../src/config/load.ts";
 import { openEgress } from "../../src/egress/egress.ts";
 import type { Event } from "../../src/event/event.ts";
+import { type Adapters, openTransports } from "../../src/open-transport.ts";
 import { systemClock } from "../../src/runtime/clock.ts";
 import type { Logger } from "../../src/runtime/logger.ts";
 import { openWebhookSink } from "../../src/sink/webhook.ts";
@@ -19,12 +22,17 @@ import { sibling } from "../../src/sqlite/sibling.ts";
 import type { Store } from "../../src/store/port.ts";
 import { openSqliteStore, storeModule } from "../../src/store/sqlite/store.ts";
 
-const embeddedModule = sibling(import.meta.url, "../../adapters/embedded/operations");
+const allAdapters: Adapters = {
+  load: async (name) => (await adapters[name]?.())?.adapter,
+  embedded: { operations: sibling(import.meta.url, "../../adapters/embedded/operations"), open: openEmbedded },
+};
 const silent: Logger = { debug() {}, info() {}, warn() {}, error() {} };
 
 export interface TestBus {
   readonly bus: OwnedBus;
   readonly store: Store;
+  /** By name, as the configuration has them. */
+  readonly transports: ReadonlyMap<string, OpenTransport>;
   publish(topic: string, ids: readonly string[], type?: string): Promise<void>;
   /** Drains within `drainMs` and closes everything; the directory stays. */
   close(drainMs?: number): Promise<void>;
@@ -43,25 +51,25 @@ export async function openTestBus({ directory, yaml, wrapStore = (store) => stor
     env: {},
     flags: { dataDir: directory },
     readFile: async () => yaml ?? Promise.reject(Object.assign(new Error("no file"), { code: "ENOENT" })),
-    adapters: ["embedded"],
+    adapters: Object.keys(adapters),
   });
-  const modules = [embeddedModule, storeModule];
+  const modules = [allAdapters.embedded.operations, storeModule];
   const database = await openDatabase({ directory, modules, minFreeBytes: 0, clock, logger: silent });
   const egress = openEgress({ allow: plan.egress.allow });
   const store = wrapStore(await openSqliteStore(database));
-  const transport = await openEmbedded(database, { busId: plan.busId, clock, logger: silent });
+  const transports = new Map<string, OpenTransport>();
+  const context = { busId: plan.busId, clock, logger: silent };
+  for await (const open of openTransports(plan, database, allAdapters, context)) transports.set(open.name, open);
   const bus = await openBus({
     plan,
-    transports: new Map([
-      ["embedded", { name: "embedded", adapter: "embedded", transport, topicOptions: (options) => options }],
-    ]),
-    ...{ store, clock, logger: silent, random: Math.random, newId: randomUUID },
+    ...{ transports, store, clock, logger: silent, random: Math.random, newId: randomUUID },
     openWebhook: (subscription, { url }) =>
       openWebhookSink({ url, subscription, egress, clock, version: "test", counters: { retryAfterIgnored: 0 } }),
   });
   return {
     bus,
     store,
+    transports,
     async publish(topic, ids, type = "test") {
       const results = await (await bus.openTopic(topic)).publish(ids.map((id) => testEvent(id, type)));
       for (const result of results) if (!result.ok) throw result.error;
