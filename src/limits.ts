@@ -35,6 +35,13 @@ export const CESQL_DEPTH_MAX = 100;
 export const CESQL_PATTERN_CHARS_MAX = 1_024;
 /** A string built by CONCAT or CONCAT_WS, UTF-16 code units: all attributes of an event several times. */
 export const CESQL_STRING_CHARS_MAX = 4 * ATTRIBUTES_BYTES_MAX;
+/** The JSON pointer of a data filter: characters and segments, far deeper than data that people write. */
+export const DATA_POINTER_CHARS_MAX = 1_024;
+export const DATA_POINTER_SEGMENTS_MAX = 64;
+/** Data that filters parse: a millisecond or two. An event with more does not match them, which is counted. */
+export const DATA_FILTER_BYTES_MAX = 256 * 1024;
+/** Digits of an integer that data filters compare exactly; longer ones are compared as doubles. */
+export const DATA_INTEGER_DIGITS_MAX = 100;
 /** Entries of `types` in one subscription. */
 export const FILTER_TYPES_MAX = 1_000;
 export const TOPICS_MAX = 10_000;
@@ -58,6 +65,19 @@ export const RESPONSE_EXCERPT_BYTES = 1_024;
 export const RESPONSE_BYTES_MAX = 64 * 1024;
 /** Outcomes kept in memory for one subscription. */
 export const OUTCOME_RING_MAX = 1_000;
+/** How long a management request waits for a broker to confirm: below the 15 s after which impatient clients give up. */
+export const BROKER_WAIT_MS_MAX = 10_000;
+/** How long a start, or an answer that can do without, waits for what brokers confirm at once when they are there. */
+export const BROKER_GRACE_MS = 1_000;
+/** How long an answer waits for numbers that a transport tells; they are left out then. */
+export const STATS_MS_MAX = 1_000;
+/** The pause before a step that a broker did not confirm is repeated; doubled up to the second: work goes on within 5 s. */
+export const BACKGROUND_PAUSE_MS = 250;
+export const BACKGROUND_PAUSE_MS_MAX = 1_000;
+/** The same for one that it refused: only people can mend that. */
+export const BACKGROUND_REFUSED_PAUSE_MS_MAX = 60_000;
+/** Such steps under way at once on one transport, so that the start of thousands does not overrun its broker. */
+export const BACKGROUND_STEPS_MAX = 64;
 /** How long running attempts may finish when their subscription is replaced or deleted; the rest is parked. */
 export const REPLACE_GRACE_MS = 1_000;
 /** Stored bytes of the reserved topic with the bus's own events; its oldest are dropped beyond. */
@@ -118,6 +138,17 @@ export const COMMIT_QUEUE_BYTES_MAX = 64 * 1024 * 1024;
 export const POSITION_FLUSH_MS = 20;
 /** A position moved by skipping alone is durable at the latest after this. */
 export const SKIP_FLUSH_MS = 1_000;
+/** `dedupe.window` of a topic. Beyond a day nobody repeats a publish; below a second nobody can. */
+export const DEDUPE_WINDOW_MS_MIN = 1_000;
+export const DEDUPE_WINDOW_MS_MAX = 24 * 60 * 60 * 1_000;
+/** Events that one topic of the embedded log recognizes, each 25 bytes of memory; the oldest are forgotten beyond. */
+export const DEDUPE_EVENTS_MAX = 1_000_000;
+/** The same over all topics together: the topics with the most forget first. */
+export const DEDUPE_EVENTS_TOTAL_MAX = 2_000_000;
+/** Of one row: what is read to recognize one event. */
+export const DEDUPE_ROW_EVENTS_MAX = 1_024;
+/** Rows that are forgotten in one commit: about a millisecond. */
+export const DEDUPE_FORGET_ROWS_MAX = 512;
 /** How long a publish waits for its commit before its outcome is reported as unknown. */
 export const PUBLISH_TIMEOUT_MS = 30_000;
 /** Bytes of the log that one trace reads. */
