@@ -8,7 +8,7 @@ import { validateName } from "../event/rules.ts";
 import { isObject } from "../json-value.ts";
 import { joinPointer } from "../pointer.ts";
 import { type Dialect, type Predicate, refuse } from "./dialect.ts";
-import { every } from "./predicates.ts";
+import { every, onAttributes } from "./predicates.ts";
 
 type Comparison = (value: string, operand: string) => boolean;
 
@@ -29,10 +29,10 @@ function condition(name: string, operand: string, at: string, compare: Compariso
   const problem = validateName(name);
   if (problem !== undefined) throw refuse(joinPointer(at, name), `attribute ${JSON.stringify(name)} ${problem}`);
   const read = reader(name);
-  return (event) => {
+  return onAttributes((event) => {
     const value = read(event);
     return value !== undefined && compare(value, operand);
-  };
+  });
 }
 
 function readOperand(name: string, operand: unknown, at: string): string {

@@ -2,6 +2,7 @@
 import { all } from "./all.ts";
 import { any } from "./any.ts";
 import { sql } from "./cesql/sql.ts";
+import { data } from "./data/data.ts";
 import type { Dialect } from "./dialect.ts";
 import { exact } from "./exact.ts";
 import { not } from "./not.ts";
@@ -17,4 +18,5 @@ export const DIALECTS: ReadonlyMap<string, Dialect> = new Map([
   ["not", not],
   ["sql", sql],
   ["cesql", sql], // Knative's name of it
+  ["data", data], // ours: the filters of the specification see attributes only
 ]);

@@ -2,14 +2,18 @@
 import type { Event } from "../event/event.ts";
 import { isObject } from "../json-value.ts";
 import { FILTER_DEPTH_MAX, FILTER_NODES_MAX } from "../limits.ts";
-import { joinPointer } from "../pointer.ts";
+import { dottedPath, joinPointer } from "../pointer.ts";
 import { type Predicate, refuse } from "./dialect.ts";
 import { DIALECTS } from "./dialects.ts";
+import { FilterErrors } from "./filter-errors.ts";
 import { every } from "./predicates.ts";
 
 /** A compiled filter. Pure and total: it never throws, and an evaluation that fails does not match. */
 export interface Filter {
   matches(event: Event): boolean;
+  readonly errors: FilterErrors;
+  /** What is allowed and probably not meant, each with its dotted path in front. */
+  readonly warnings: readonly string[];
 }
 
 /**
@@ -19,11 +23,14 @@ export interface Filter {
  */
 export function compileFilters(filters: readonly unknown[], at: string): Filter {
   const compiler = new Compiler();
-  return { matches: every(filters.map((filter, index) => compiler.compile(filter, joinPointer(at, index), 1))) };
+  const { test } = every(filters.map((filter, index) => compiler.compile(filter, joinPointer(at, index), 1)));
+  return { matches: test, errors: compiler.errors, warnings: compiler.warnings };
 }
 
 /** Counts over one whole list of filters, so that no spelling of it costs more than the limits say. */
 class Compiler {
+  readonly errors = new FilterErrors();
+  readonly warnings: string[] = [];
   #nodes = 0;
 
   compile(filter: unknown, at: string, depth: number): Predicate {
@@ -35,8 +42,11 @@ class Compiler {
       const known = [...DIALECTS.keys()].join(", ");
       throw refuse(joinPointer(at, name), `${JSON.stringify(name)} is not a filter dialect: there are ${known}`);
     }
+    const argumentAt = joinPointer(at, name);
     return dialect(argument, {
-      at: joinPointer(at, name),
+      at: argumentAt,
+      errors: this.errors,
+      warn: (message) => this.warnings.push(`${dottedPath(argumentAt)}: ${message}`),
       nested: (inner, innerAt) => this.compile(inner, innerAt, depth + 1),
       count: (nodes) => this.#count(nodes, at),
     });

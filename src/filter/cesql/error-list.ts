@@ -5,7 +5,7 @@
  */
 
 /** Errors of evaluation. A ParseError is thrown when the expression is compiled; GenericError has no case here. */
-type EvaluationErrorKind = "math" | "cast" | "missingAttribute" | "missingFunction" | "functionEvaluation";
+export type EvaluationErrorKind = "math" | "cast" | "missingAttribute" | "missingFunction" | "functionEvaluation";
 
 export interface EvaluationError {
   readonly kind: EvaluationErrorKind;

@@ -15,13 +15,16 @@ export interface Evaluation {
 export class Expression {
   /** Operations, attributes and literals: a measure of the work of one evaluation. */
   readonly nodes: number;
+  /** Where AND, OR or XOR first follows another one of them without parentheses between, if anywhere. */
+  readonly mixedAt: number | undefined;
   readonly #evaluate: Evaluate;
   readonly #firstError = new FirstError();
 
   /** Throws ParseError, and nothing else, for a text that is no expression or exceeds the limits. */
   constructor(source: string) {
-    const { root, nodes } = parse(source);
+    const { root, nodes, mixedAt } = parse(source);
     this.nodes = nodes;
+    this.mixedAt = mixedAt;
     this.#evaluate = compile(root).evaluate;
   }
 
@@ -29,6 +32,11 @@ export class Expression {
   matches(event: Event): boolean {
     this.#firstError.error = undefined;
     return this.#evaluate(event, this.#firstError) === true && this.#firstError.error === undefined;
+  }
+
+  /** Why the last call of `matches` failed, or undefined. */
+  get error(): EvaluationError | undefined {
+    return this.#firstError.error;
   }
 
   /** Complete evaluation mode (§4.1): the value, and every error on the way to it. */

@@ -24,6 +24,8 @@ export interface Parsed {
   readonly root: Node;
   /** Nodes of the tree. */
   readonly nodes: number;
+  /** Where AND, OR or XOR first follows another one of them without parentheses between, if anywhere. */
+  readonly mixedAt: number | undefined;
 }
 
 /** Throws ParseError, and nothing else. */
@@ -54,6 +56,7 @@ class Parser {
   #token: Token;
   #depth = 0;
   #nodes = 0;
+  #mixedAt: number | undefined;
 
   constructor(source: string) {
     this.#source = source;
@@ -64,16 +67,18 @@ class Parser {
   parse(): Parsed {
     const root = this.#expression();
     if (this.#token.kind !== "end") throw this.#expectedOperator("the end of the expression");
-    return { root, nodes: this.#nodes };
+    return { root, nodes: this.#nodes, mixedAt: this.#mixedAt };
   }
 
   #expression(): Node {
     const chain: { readonly left: Node; readonly operator: BinaryOperator }[] = [];
     for (;;) {
       const left = this.#leftAssociative(0);
+      const { offset } = this.#token;
       const operator = this.#acceptOf(LOGIC);
       // Without recursion: a chain of hundreds of ORs is common, and is no nesting.
       if (operator === undefined) return chain.reduceRight((right, link) => this.#binary({ ...link, right }), left);
+      if (chain.length > 0 && operator !== chain[0]?.operator) this.#mixedAt ??= offset;
       chain.push({ left, operator });
     }
   }

@@ -65,7 +65,7 @@ describe("filters are refused", () => {
       "/filters/0/script",
       '"script" is not a filter dialect: there are exact, prefix, suffix, all, any, not, sql, cesql',
     ],
-    [[{ data: {} }], "/filters/0/data", "is not a filter dialect"],
+    [[{ payload: {} }], "/filters/0/payload", "is not a filter dialect"],
     [[{ constructor: {} }], "/filters/0/constructor", "is not a filter dialect"],
     [[{ Exact: { type: "a" } }], "/filters/0/Exact", "is not a filter dialect"],
     [[{ exact: "type" }], "/filters/0/exact", "must map attributes to values"],
@@ -164,5 +164,43 @@ describe("any nesting of filters", () => {
         expect(matches([expression], on)).toBe(holds(expression, values));
       }),
     );
+  });
+});
+
+describe("an evaluation that fails", () => {
+  it("does not match, and is counted by its kind, with the place of the last one", () => {
+    const filter = compileFilters(
+      [{ exact: { id: "1" } }, { any: [{ sql: "priority > 3" }, { sql: "5 / size > 1" }] }],
+      "/filters",
+    );
+    expect(filter.errors).toMatchObject({ total: 0, byKind: {}, last: undefined });
+    expect(filter.matches(event({ size: "0" }))).toBe(false);
+    expect(filter.errors).toMatchObject({
+      total: 2,
+      byKind: { missingAttribute: 1, math: 1 },
+      last: "filters[1].any[1].sql: math at offset 0",
+    });
+    expect(filter.matches(event({ priority: "high" }))).toBe(false);
+    expect(filter.errors.byKind).toEqual({ missingAttribute: 2, cast: 1, math: 1 });
+  });
+
+  it("is not counted when it matches, or does not", () => {
+    const filter = compileFilters([{ sql: "EXISTS priority AND priority > 3" }], "/filters");
+    for (const attributes of [{}, { priority: "1" }, { priority: "5" }]) filter.matches(event(attributes));
+    expect(filter.errors.total).toBe(0);
+  });
+});
+
+describe("a warning", () => {
+  it.each<[sql: string, offset: number | undefined]>([
+    ["type = 'a' AND id = '1' OR id = '2'", 24],
+    ["type = 'a' OR (id = '1' AND id = '2' XOR id = '3')", 37],
+    ["type = 'a' OR (id = '1' AND id = '2')", undefined],
+    ["type = 'a' OR id = '1' OR id = '2'", undefined],
+    ["NOT (type = 'a' AND id = '1')", undefined],
+  ])("says where operators of one precedence are mixed: %s", (sql, offset) => {
+    const { warnings } = compileFilters([{ not: { sql } }], "/filters");
+    const message = `filters[0].not.sql: AND, OR and XOR are mixed without parentheses at offset ${offset}:`;
+    expect(warnings).toEqual(offset === undefined ? [] : [expect.stringContaining(message)]);
   });
 });
