@@ -55,12 +55,9 @@ export class DeadLetterJobs {
 
   async #moveChunk(action: Action, entry: SubscriptionEntry, selection: DeadSelection): Promise<number> {
     const { store, clock } = this.#context;
-    const ids =
-      action === "redrive"
-        ? await store.redrive(entry.id, selection, clock.now(), REDRIVE_CHUNK)
-        : await store.discard(entry.id, selection, REDRIVE_CHUNK);
-    if (ids.length > 0) entry.moved(action, ids.length);
-    return ids.length;
+    const moved = await store[action](entry.id, selection, clock.now(), REDRIVE_CHUNK);
+    if (moved.length > 0) entry.moved(action, moved);
+    return moved.length;
   }
 
   #logFailure(action: Action, entry: SubscriptionEntry, error: unknown): void {

@@ -9,6 +9,7 @@ import type { Event } from "../event/event.ts";
 import { REPLACE_GRACE_MS } from "../limits.ts";
 import type { Sink, SinkResult } from "../sink/port.ts";
 import { openTopicSink } from "../sink/topic.ts";
+import type { MovedDeadLetter } from "../store/port.ts";
 import type { SinkAddress, Subscription, SubscriptionInput } from "../subscription/subscription.ts";
 import type {
   Origin,
@@ -142,10 +143,10 @@ export class SubscriptionEntry {
     this.applyHoldBack();
   }
 
-  /** So many dead letters were parked again, or deleted. */
-  moved(action: "redrive" | "discard", count: number): void {
-    if (action === "redrive") this.#runner?.redriven(count);
-    else this.#runner?.discarded(count);
+  /** These dead letters were parked again, or deleted. */
+  moved(action: "redrive" | "discard", moved: readonly MovedDeadLetter[]): void {
+    if (action === "redrive") this.#runner?.redriven(moved.length);
+    else this.#runner?.discarded(moved.length);
   }
 
   /** A healthy subscription holds the log for as long as it needs it, others within bounds, a temporary one never. */
@@ -158,7 +159,8 @@ export class SubscriptionEntry {
     if (address.kind === "webhook") return this.#context.openWebhook(this.subscription, address);
     const target = await this.#topics.open(address.topic);
     return openTopicSink({
-      publish: (events) => target.publish(events),
+      // The one of now: its settings may have changed since.
+      publish: (events) => (this.#topics.get(address.topic) ?? target).publish(events),
       sourcePlace: await this.topic.place(),
       targetPlace: await target.place(),
       maxHops: this.#context.plan.limits.maxHops,

@@ -47,6 +47,7 @@ export class OutcomeWriter {
       id: deliveryId(subscription, item.position),
       subscription,
       position: item.position,
+      key: undefined,
       attempts: 0,
       firstAttemptAt: undefined,
       lastAttemptAt: undefined,
@@ -55,6 +56,7 @@ export class OutcomeWriter {
       diedAt: now,
       event: item.event,
       attempt: undefined,
+      blocks: false,
       forwardDueAt: undefined,
     };
     return this.#persist("storing a malformed message", () => store.deadLetter([row]));
@@ -74,7 +76,7 @@ export class OutcomeWriter {
     switch (decision.kind) {
       case "delivered":
       case "loop-dropped":
-        return store.complete([attempt.id]);
+        return store.complete([attempt.id], now);
       case "retry":
         return this.#park(attempt, decision.dueAt, attemptRecord(attempt, "retry", result, decision.error, now));
       case "interrupted":
@@ -89,7 +91,9 @@ export class OutcomeWriter {
     const state = { ...this.#stateOf(attempt, counts), dueAt, attempt: record };
     return attempt.item === undefined
       ? this.#options.store.reschedule([state])
-      : this.#options.store.park([{ ...state, event: attempt.event }]);
+      : this.#options.store.park([
+          { ...state, event: attempt.event, scheduled: false, leased: false, uncleanStops: 0 },
+        ]);
   }
 
   #deadLetter(
@@ -106,6 +110,7 @@ export class OutcomeWriter {
       diedAt: now,
       event: attempt.event,
       attempt: attemptRecord(attempt, outcome, result, decision.detail, now),
+      blocks: false,
       forwardDueAt: this.#options.forwards ? now : undefined,
     };
   }
@@ -115,6 +120,7 @@ export class OutcomeWriter {
       id: attempt.id,
       subscription: this.#options.subscription,
       position: attempt.position,
+      key: undefined,
       attempts: counts ? attempt.attempt : attempt.earlierAttempts,
       firstAttemptAt: counts || attempt.earlierAttempts > 0 ? attempt.firstAttemptAt : undefined,
       lastAttemptAt: attempt.startedAt,

@@ -6,6 +6,11 @@
  * A delivery that is neither delivered nor given up has a row (`parked`); one that gave up keeps it (`dead`). The happy
  * path has none. `park` and `deadLetter` are upserts on the delivery id, so repeating them is harmless: that is what
  * makes "park, then ack" safe without a shared transaction.
+ *
+ * Rows of one subscription with the same `key` are attempted one after the other. The store keeps that: of the rows
+ * that hold a key (the parked ones, and dead letters that `block`) the oldest alone has a due time; the others wait
+ * without one. A row is parked without it while another holds its key, and whatever takes the oldest away gives the
+ * next its due time in the same transaction. So no crash leaves a key without a row that is due.
  */
 import type { Event } from "../event/event.ts";
 import type { Malformed, Position } from "../transport/port.ts";
@@ -33,6 +38,8 @@ export interface DeliveryState {
   readonly id: string;
   readonly subscription: string;
   readonly position: Position;
+  /** What orders it: rows of one key are attempted one after the other. Undefined: in no order. */
+  readonly key: string | undefined;
   /** Attempts that count against the policy. */
   readonly attempts: number;
   /** Milliseconds since the epoch; undefined before the first attempt. */
@@ -48,12 +55,18 @@ interface ParkedDelivery extends DeliveryState {
 /** A delivery's first row: written before the received item is acked. `attempt` is appended to the history. */
 export interface Park extends ParkedDelivery {
   readonly attempt: AttemptRecord | undefined;
+  /** Waits for the time that its event asks for (`deliverytime`), and is counted apart until its first attempt. */
+  readonly scheduled: boolean;
+  /** The caller is attempting it now: the row is leased to it from the start. */
+  readonly leased: boolean;
+  /** Unclean stops during which this delivery was open. */
+  readonly uncleanStops: number;
 }
 
-/** A parked delivery whose attempt failed. */
+/** A parked delivery whose attempt failed, or which gets its place behind others of a key it did not have before. */
 export interface Reschedule extends DeliveryState {
   readonly dueAt: number;
-  readonly attempt: AttemptRecord;
+  readonly attempt: AttemptRecord | undefined;
 }
 
 /** A delivery that gives up. `event` is needed when it has no row yet. */
@@ -64,6 +77,8 @@ export interface DeadLetter extends DeliveryState {
   readonly diedAt: number;
   readonly event: Event | Malformed | undefined;
   readonly attempt: AttemptRecord | undefined;
+  /** Whether the others of its key wait until it is redriven or discarded. */
+  readonly blocks: boolean;
   /** When it is to be sent to the subscription's dead-letter sink; undefined when there is none. */
   readonly forwardDueAt: number | undefined;
 }
@@ -72,8 +87,10 @@ export interface DeadLetter extends DeliveryState {
 export interface DeliveryRow extends DeliveryState {
   readonly state: "parked" | "dead";
   readonly event: Event | Malformed;
-  /** Parked: next attempt. Dead: next try to send it to the dead-letter sink. */
+  /** Parked: next attempt; undefined behind another of its key. Dead: next try to send it to the dead-letter sink. */
   readonly dueAt: number | undefined;
+  readonly scheduled: boolean;
+  readonly uncleanStops: number;
   readonly reason: DeadLetterReason | undefined;
   readonly detail: string | undefined;
   readonly diedAt: number | undefined;
@@ -112,6 +129,14 @@ export interface LeaseRequest {
   readonly limit: number;
 }
 
+/** A dead letter that was redriven or discarded. */
+export interface MovedDeadLetter {
+  readonly id: string;
+  readonly key: string | undefined;
+  /** Whether it held its key while it was dead. */
+  readonly blocked: boolean;
+}
+
 export interface Lease {
   /** Due rows, oldest first, leased to this process until they are completed, rescheduled, dead-lettered or released. */
   readonly rows: readonly DeliveryRow[];
@@ -138,8 +163,8 @@ export interface Store {
 
   park(rows: readonly Park[]): Promise<void>;
   reschedule(rows: readonly Reschedule[]): Promise<void>;
-  /** Delivered: the rows and their history go. Unknown ids are ignored. */
-  complete(ids: readonly string[]): Promise<void>;
+  /** Delivered at `now`: the rows and their history go. Unknown ids are ignored. */
+  complete(ids: readonly string[], now: number): Promise<void>;
   deadLetter(rows: readonly DeadLetter[]): Promise<void>;
   /** A dead letter reached its dead-letter sink (`forwardedAt`), or has to be tried again (`dueAt`). */
   forwarded(id: string, result: { readonly forwardedAt: number } | { readonly dueAt: number }): Promise<void>;
@@ -149,9 +174,16 @@ export interface Store {
   release(ids: readonly string[]): void;
   /** Which of these deliveries have a row. */
   existing(ids: readonly string[]): Promise<ReadonlySet<string>>;
-  /** Rows of one subscription by state, and when the first of each lane falls due. */
+  /** Marks parked rows as being attempted, until they are rescheduled, dead-lettered or gone. */
+  attempting(ids: readonly string[]): Promise<void>;
+  /** After an unclean stop: counts it on the rows that were marked as being attempted, and unmarks them. */
+  countUncleanStop(subscription: string): Promise<void>;
+  /** How many rows hold each key. */
+  heldKeys(subscription: string): Promise<ReadonlyMap<string, number>>;
+  /** Rows of one subscription by state, and when the first of each lane falls due. `parked` leaves `scheduled` out. */
   counts(subscription: string): Promise<{
     readonly parked: number;
+    readonly scheduled: number;
     readonly deadLetters: number;
     readonly retryDueAt: number | undefined;
     readonly forwardDueAt: number | undefined;
@@ -171,12 +203,22 @@ export interface Store {
   /** How many dead letters match, for the answer to a redrive or discard. */
   countDead(subscription: string, filter: DeliveryFilter): Promise<number>;
   /**
-   * Moves up to `limit` matching dead letters back to parked, due at `now`, their attempts counted from zero, the
-   * history kept; answers their ids. Malformed ones stay. `diedBefore` keeps a job from meeting its own results again.
+   * Moves up to `limit` matching dead letters back to parked, due at `now` or behind others of their key, their attempts
+   * and unclean stops counted from zero, the history kept; answers which. Malformed ones stay. `diedBefore` keeps a job from meeting its own results again.
    */
-  redrive(subscription: string, selection: DeadSelection, now: number, limit: number): Promise<readonly string[]>;
-  /** Deletes up to `limit` matching dead letters for good; answers their ids. */
-  discard(subscription: string, selection: DeadSelection, limit: number): Promise<readonly string[]>;
+  redrive(
+    subscription: string,
+    selection: DeadSelection,
+    now: number,
+    limit: number,
+  ): Promise<readonly MovedDeadLetter[]>;
+  /** Deletes up to `limit` matching dead letters for good, at `now`; answers which. */
+  discard(
+    subscription: string,
+    selection: DeadSelection,
+    now: number,
+    limit: number,
+  ): Promise<readonly MovedDeadLetter[]>;
 
   close(): Promise<void>;
 }

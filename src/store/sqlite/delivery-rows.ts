@@ -7,7 +7,10 @@ import type { PackedAttempt, PackedEvent } from "./messages.ts";
 
 export interface KnownRow extends AttemptColumns {
   readonly seq: number;
+  readonly subscription: string;
   readonly state: "parked" | "dead";
+  readonly key: string | null;
+  readonly blocks: 0 | 1;
 }
 
 /** What a row is inserted with, besides what makes it parked or dead. */
@@ -23,6 +26,9 @@ export interface Fate {
   readonly reason?: string;
   readonly detail?: string;
   readonly diedAt?: number;
+  readonly blocks?: boolean;
+  readonly scheduled?: boolean;
+  readonly uncleanStops?: number;
 }
 
 export class DeliveryRows {
@@ -36,12 +42,13 @@ export class DeliveryRows {
   constructor(connection: Connection, log: AttemptLog) {
     this.#log = log;
     this.#find = connection.prepare(`
-      SELECT seq, state, attempt_count AS attemptCount, last_n AS lastN, last_attempt AS lastAttempt
+      SELECT seq, subscription, state, order_key AS key, blocks, attempt_count AS attemptCount, last_n AS lastN, last_attempt AS lastAttempt
       FROM delivery WHERE id = ?`);
     this.#insert = connection.prepare(`
       INSERT INTO delivery (id, subscription, position, state, attempts, first_attempt_at, last_attempt_at, due_at,
-        reason, detail, died_at, event_id, event_source, event_type, attempt_count, last_n, last_attempt, record)
-      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`);
+        reason, detail, died_at, event_id, event_source, event_type, attempt_count, last_n, last_attempt, record,
+        order_key, blocks, scheduled, unclean_stops)
+      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`);
     this.#insertLarge = connection.prepare("INSERT INTO large_event VALUES (?, ?)");
     this.#deleteLarge = connection.prepare("DELETE FROM large_event WHERE delivery = ?");
     this.#delete = connection.prepare("DELETE FROM delivery WHERE seq = ?");
@@ -75,6 +82,10 @@ export class DeliveryRows {
       appended.lastN,
       appended.lastAttempt,
       isLarge ? null : record,
+      row.key ?? null,
+      fate.blocks ? 1 : 0,
+      fate.scheduled ? 1 : 0,
+      fate.uncleanStops ?? 0,
     );
     const seq = Number(lastInsertRowid);
     if (isLarge) this.#insertLarge.run(seq, record);

@@ -13,10 +13,7 @@ interface DueRow {
 
 export function leaseDue(connection: Connection): Operation {
   const reader = new RowReader(connection);
-  const inOrder = {
-    parked: selectInOrder(connection, "state = 'parked'"),
-    dead: selectInOrder(connection, "state = 'dead' AND due_at IS NOT NULL"),
-  };
+  const inOrder = { parked: selectInOrder(connection, "parked"), dead: selectInOrder(connection, "dead") };
   return (payload: LeasePayload) => {
     const { due, next } = findDue(inOrder[payload.state], payload);
     const page = reader.read(
@@ -28,9 +25,10 @@ export function leaseDue(connection: Connection): Operation {
   };
 }
 
-function selectInOrder(connection: Connection, condition: string): Statement<DueRow> {
+function selectInOrder(connection: Connection, state: LeasePayload["state"]): Statement<DueRow> {
   return connection.prepare(`
-    SELECT seq, due_at AS dueAt FROM delivery WHERE subscription = ? AND ${condition} ORDER BY due_at, seq`);
+    SELECT seq, due_at AS dueAt FROM delivery
+    WHERE subscription = ? AND state = '${state}' AND due_at IS NOT NULL ORDER BY due_at, seq`);
 }
 
 /** The due rows that are not leased, up to the limit, and the one after them. */

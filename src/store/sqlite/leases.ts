@@ -5,6 +5,9 @@
  * While a `leaseDue` is under way, leases may end without it seeing the rows in their new state, so their due times are
  * collected and count for its answer. One at a time is under way for a subscription and lane: a second one, sealed
  * before the first is answered, would find the same rows.
+ *
+ * A row may be parked as leased, by an attempt that runs already. Its `seq` is not known then, so a `leaseDue` may find
+ * it; it is kept from the caller, and its `seq` is known from then on.
  */
 import type { LeaseRequest } from "../port.ts";
 
@@ -16,6 +19,8 @@ interface Found<Row> {
   readonly nextDueAt: number | undefined;
 }
 
+const UNKNOWN_SEQ = -1;
+
 export class Leases {
   readonly #bySubscription: Readonly<Record<Lane, Map<string, LaneLeases>>> = { retry: new Map(), forward: new Map() };
   readonly #byId: Readonly<Record<Lane, Map<string, LaneLeases>>> = { retry: new Map(), forward: new Map() };
@@ -24,18 +29,27 @@ export class Leases {
   lease<Row extends { readonly id: string; readonly seq: number }>(
     { subscription, lane }: { readonly subscription: string; readonly lane: Lane },
     find: (held: () => Float64Array) => Promise<Found<Row>>,
-  ): Promise<Found<Row>> {
+  ): Promise<{ readonly ids: ReadonlySet<string>; readonly nextDueAt: number | undefined }> {
     const leases = this.#of(lane, subscription);
     return leases.inTurn(async () => {
       leases.freedDueAt = Number.POSITIVE_INFINITY;
       const { rows, nextDueAt } = await find(() => Float64Array.from(leases.held.values()));
+      const ids = new Set<string>();
       for (const { id, seq } of rows) {
+        if (!leases.held.has(id)) ids.add(id);
         leases.held.set(id, seq);
         this.#byId[lane].set(id, leases);
       }
       const earliest = Math.min(nextDueAt ?? Number.POSITIVE_INFINITY, leases.freedDueAt);
-      return { rows, nextDueAt: earliest === Number.POSITIVE_INFINITY ? undefined : earliest };
+      return { ids, nextDueAt: earliest === Number.POSITIVE_INFINITY ? undefined : earliest };
     });
+  }
+
+  /** The row is about to be parked as leased. */
+  hold(lane: Lane, subscription: string, id: string): void {
+    const leases = this.#of(lane, subscription);
+    leases.held.set(id, UNKNOWN_SEQ);
+    this.#byId[lane].set(id, leases);
   }
 
   /** The row is committed with a new due time, or without one (`undefined`). */

@@ -18,10 +18,12 @@ export interface ParkedRow extends DeliveryState {
   readonly event: PackedEvent;
   readonly attempt: PackedAttempt | undefined;
   readonly dueAt: number;
+  readonly scheduled: boolean;
+  readonly uncleanStops: number;
 }
 
 export interface RescheduledRow extends DeliveryState {
-  readonly attempt: PackedAttempt;
+  readonly attempt: PackedAttempt | undefined;
   readonly dueAt: number;
 }
 
@@ -31,6 +33,7 @@ export interface DeadRow extends DeliveryState {
   readonly reason: DeadLetterReason;
   readonly detail: string;
   readonly diedAt: number;
+  readonly blocks: boolean;
   readonly forwardDueAt: number | undefined;
 }
 
@@ -46,6 +49,9 @@ export interface SelectedRow {
   readonly subscription: string;
   readonly position: string;
   readonly state: "parked" | "dead";
+  readonly key: string | null;
+  readonly scheduled: 0 | 1;
+  readonly uncleanStops: number;
   readonly attempts: number;
   readonly firstAttemptAt: number | null;
   readonly lastAttemptAt: number | null;
@@ -110,13 +116,20 @@ export interface DeadIdsPayload {
   readonly subscription: string;
   readonly ids: readonly string[];
   readonly diedBefore: number;
+  readonly now: number;
 }
 
 export interface CountsAnswer {
   readonly parked: number;
+  readonly scheduled: number;
   readonly deadLetters: number;
   readonly retryDueAt: number | undefined;
   readonly forwardDueAt: number | undefined;
+}
+
+export interface CompletePayload {
+  readonly ids: readonly string[];
+  readonly now: number;
 }
 
 export interface ForwardedPayload {

@@ -11,6 +11,7 @@ export function prepareReads(connection: Connection): Record<string, Operation> 
     "store.resources": readResources(connection),
     "store.existing": readExisting(connection),
     "store.counts": readCounts(connection),
+    "store.heldKeys": readHeldKeys(connection),
     "store.list": readList(connection),
     "store.get": readOne(connection),
     "store.trace": readTrace(connection),
@@ -32,9 +33,9 @@ function readExisting(connection: Connection): Operation {
 }
 
 function readCounts(connection: Connection): Operation {
-  const parked = connection.prepare<{ count: number; dueAt: number | null }>(
-    "SELECT count(*) AS count, min(due_at) AS dueAt FROM delivery WHERE subscription = ? AND state = 'parked'",
-  );
+  const parked = connection.prepare<{ count: number; scheduled: number | null; dueAt: number | null }>(`
+    SELECT count(*) AS count, sum(scheduled) AS scheduled, min(due_at) AS dueAt
+    FROM delivery WHERE subscription = ? AND state = 'parked'`);
   const dead = connection.prepare<{ count: number }>(
     "SELECT count(*) AS count FROM delivery WHERE subscription = ? AND state = 'dead'",
   );
@@ -43,14 +44,23 @@ function readCounts(connection: Connection): Operation {
   );
   return (subscription: string) => {
     const retries = parked.get(subscription);
+    const scheduled = retries?.scheduled ?? 0;
     const result: CountsAnswer = {
-      parked: retries?.count ?? 0,
+      parked: (retries?.count ?? 0) - scheduled,
+      scheduled,
       deadLetters: dead.get(subscription)?.count ?? 0,
       retryDueAt: retries?.dueAt ?? undefined,
       forwardDueAt: forwarding.get(subscription)?.dueAt ?? undefined,
     };
     return { result };
   };
+}
+
+function readHeldKeys(connection: Connection): Operation {
+  const select = connection.prepare<{ key: string; count: number }>(`
+    SELECT order_key AS key, count(*) AS count FROM delivery
+    WHERE subscription = ? AND order_key IS NOT NULL AND (state = 'parked' OR blocks = 1) GROUP BY order_key`);
+  return (subscription: string) => ({ result: select.all(subscription).map(({ key, count }) => [key, count]) });
 }
 
 /** Finds the rows first: sorting them with their events would hold all of these in memory. */

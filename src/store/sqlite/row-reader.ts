@@ -6,7 +6,7 @@ import type { RowsAnswer, RowsWithHistoryAnswer, SelectedRow } from "./messages.
 type RowWithRecord = SelectedRow & { readonly record: Buffer };
 
 const SELECT_ROW = `
-  SELECT seq, id, subscription, position, state, attempts,
+  SELECT seq, id, subscription, position, state, order_key AS key, scheduled, unclean_stops AS uncleanStops, attempts,
     first_attempt_at AS firstAttemptAt, last_attempt_at AS lastAttemptAt, due_at AS dueAt,
     reason, detail, died_at AS diedAt, forwarded_at AS forwardedAt, event_id IS NULL AS malformed,
     last_n AS lastN, last_attempt AS lastAttempt,

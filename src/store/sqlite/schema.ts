@@ -7,6 +7,9 @@
  * delivery, or the next try to forward a dead letter. A malformed message has no event identity, so `event_id` is null
  * for it alone. Attempts are JSON of `AttemptRecord`, numbered by `n` over the whole life of the delivery;
  * `last_attempt` is the newest one that was not cut off, and has number `last_n`.
+ *
+ * A parked row, and a dead one that `blocks`, holds its `order_key`; only those stand in the index by key, so that a
+ * subscription without order pays nothing for it. A parked row without `due_at` waits behind another of its key.
  */
 export const migrations = [
   `
@@ -56,5 +59,15 @@ export const migrations = [
     attempt TEXT NOT NULL,
     PRIMARY KEY (delivery, n)
   ) WITHOUT ROWID;
+  `,
+  `
+  ALTER TABLE delivery ADD COLUMN order_key TEXT;
+  ALTER TABLE delivery ADD COLUMN blocks INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE delivery ADD COLUMN scheduled INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE delivery ADD COLUMN unclean_stops INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE delivery ADD COLUMN attempting INTEGER NOT NULL DEFAULT 0;
+  CREATE INDEX delivery_key ON delivery (subscription, order_key, seq)
+    WHERE order_key IS NOT NULL AND (state = 'parked' OR blocks = 1);
+  CREATE INDEX delivery_attempting ON delivery (subscription) WHERE attempting = 1;
   `,
 ];

@@ -15,6 +15,7 @@ import type {
   DeliveryRowWithHistory,
   Lease,
   LeaseRequest,
+  MovedDeadLetter,
   Page,
   Park,
   Reschedule,
@@ -25,6 +26,7 @@ import type {
 import { EventPacker } from "./event-blob.ts";
 import { Leases } from "./leases.ts";
 import type {
+  CompletePayload,
   CountsAnswer,
   DeadIdsPayload,
   DeadPayload,
@@ -75,18 +77,19 @@ class SqliteStore implements Store {
     this.#leases.endAll(subscription);
   }
 
-  park(rows: readonly Park[]): Promise<void> {
-    return this.#database.write("store.park", () => sealParks(rows));
+  async park(rows: readonly Park[]): Promise<void> {
+    for (const { leased, subscription, id } of rows) if (leased) this.#leases.hold("retry", subscription, id);
+    await this.#database.write("store.park", () => sealParks(rows));
   }
 
   async reschedule(rows: readonly Reschedule[]): Promise<void> {
-    const payload = rows.map((row): RescheduledRow => ({ ...row, attempt: packAttempt(row.attempt) }));
+    const payload = rows.map((row): RescheduledRow => ({ ...row, attempt: row.attempt && packAttempt(row.attempt) }));
     await this.#write("store.reschedule", payload);
     for (const { id, dueAt } of rows) this.#leases.end("retry", id, dueAt);
   }
 
-  async complete(ids: readonly string[]): Promise<void> {
-    await this.#write("store.complete", ids);
+  async complete(ids: readonly string[], now: number): Promise<void> {
+    await this.#write("store.complete", { ids, now } satisfies CompletePayload);
     for (const id of ids) this.#leases.forget(id);
   }
 
@@ -105,13 +108,13 @@ class SqliteStore implements Store {
   async leaseDue({ subscription, lane, now, limit }: LeaseRequest): Promise<Lease> {
     const state = lane === "retry" ? "parked" : "dead";
     let answer: LeaseAnswer | undefined;
-    const { nextDueAt } = await this.#leases.lease({ subscription, lane }, async (held) => {
+    const { ids, nextDueAt } = await this.#leases.lease({ subscription, lane }, async (held) => {
       answer = await this.#database.write<LeaseAnswer>("store.leaseDue", () => ({
         payload: { subscription, state, now, limit, held: held() } satisfies LeasePayload,
       }));
       return answer;
     });
-    return { rows: answer === undefined ? [] : rowsOf(answer), nextDueAt };
+    return { rows: answer === undefined ? [] : rowsOf(answer).filter(({ id }) => ids.has(id)), nextDueAt };
   }
 
   release(ids: readonly string[]): void {
@@ -120,6 +123,18 @@ class SqliteStore implements Store {
 
   async existing(ids: readonly string[]): Promise<ReadonlySet<string>> {
     return new Set(await this.#database.read<string[]>("store.existing", ids));
+  }
+
+  attempting(ids: readonly string[]): Promise<void> {
+    return this.#write("store.attempting", ids);
+  }
+
+  countUncleanStop(subscription: string): Promise<void> {
+    return this.#write("store.countUncleanStop", subscription);
+  }
+
+  async heldKeys(subscription: string): Promise<ReadonlyMap<string, number>> {
+    return new Map(await this.#database.read<[string, number][]>("store.heldKeys", subscription));
   }
 
   counts(subscription: string): ReturnType<Store["counts"]> {
@@ -152,16 +167,16 @@ class SqliteStore implements Store {
     return this.#database.read("store.countDead", { subscription, filter });
   }
 
-  redrive(subscription: string, selection: DeadSelection, now: number, limit: number): Promise<readonly string[]> {
-    return this.#changeDead(subscription, selection, { limit, malformed: false }, (dead) =>
-      this.#write("store.redrive", { ...dead, now }),
+  redrive(subscription: string, selection: DeadSelection, now: number, limit: number) {
+    return this.#changeDead(subscription, selection, { now, limit, malformed: false }, (dead) =>
+      this.#write("store.redrive", dead),
     );
   }
 
-  discard(subscription: string, selection: DeadSelection, limit: number): Promise<readonly string[]> {
-    return this.#changeDead(subscription, selection, { limit, malformed: true }, async (dead) => {
-      const discarded = await this.#write<readonly string[]>("store.discard", dead);
-      for (const id of discarded) this.#leases.forget(id);
+  discard(subscription: string, selection: DeadSelection, now: number, limit: number) {
+    return this.#changeDead(subscription, selection, { now, limit, malformed: true }, async (dead) => {
+      const discarded = await this.#write<readonly MovedDeadLetter[]>("store.discard", dead);
+      for (const { id } of discarded) this.#leases.forget(id);
       return discarded;
     });
   }
@@ -179,19 +194,19 @@ class SqliteStore implements Store {
   async #changeDead(
     subscription: string,
     selection: DeadSelection,
-    { limit, malformed }: { readonly limit: number; readonly malformed: boolean },
-    change: (dead: DeadIdsPayload) => Promise<readonly string[]>,
-  ): Promise<readonly string[]> {
+    { now, limit, malformed }: { readonly now: number; readonly limit: number; readonly malformed: boolean },
+    change: (dead: DeadIdsPayload) => Promise<readonly MovedDeadLetter[]>,
+  ): Promise<readonly MovedDeadLetter[]> {
     if ("ids" in selection) {
       const ids = selection.ids.slice(0, limit);
-      return change({ subscription, ids, diedBefore: Number.MAX_SAFE_INTEGER });
+      return change({ subscription, ids, diedBefore: Number.MAX_SAFE_INTEGER, now });
     }
     const { filter, diedBefore } = selection;
     const payload: DeadPayload = { subscription, filter, diedBefore, malformed, limit };
     for (;;) {
       const ids = await this.#database.read<string[]>("store.selectDead", payload);
       if (ids.length === 0) return [];
-      const changed = await change({ subscription, ids, diedBefore });
+      const changed = await change({ subscription, ids, diedBefore, now });
       if (changed.length > 0) return changed;
     }
   }

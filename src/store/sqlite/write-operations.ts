@@ -1,28 +1,40 @@
 /** The write operations of the store. Rows that are gone are passed over: their subscription or dead letter was deleted. */
 import { STORE_DELETE_CHUNK } from "../../limits.ts";
 import type { Connection, Operation } from "../../sqlite/module.ts";
-import type { ResourceKind, ResourceRecord } from "../port.ts";
+import type { MovedDeadLetter, ResourceKind, ResourceRecord } from "../port.ts";
 import { AttemptLog } from "./attempt-log.ts";
 import { DeliveryRows, type KnownRow } from "./delivery-rows.ts";
+import { KeyedRows } from "./keyed-rows.ts";
 import { leaseDue } from "./lease-operation.ts";
-import type { DeadIdsPayload, DeadRow, ForwardedPayload, ParkedRow, RescheduledRow, RowsPayload } from "./messages.ts";
+import type {
+  CompletePayload,
+  DeadIdsPayload,
+  DeadRow,
+  ForwardedPayload,
+  ParkedRow,
+  RescheduledRow,
+  RowsPayload,
+} from "./messages.ts";
 
 const DONE = { result: undefined };
 
 export function prepareWrites(connection: Connection): Record<string, Operation> {
   const log = new AttemptLog(connection);
   const rows = new DeliveryRows(connection, log);
+  const keyed = new KeyedRows(connection);
   return {
     "store.putResource": putResource(connection),
     "store.deleteResource": deleteResource(connection),
-    "store.park": park(connection, rows, log),
-    "store.reschedule": reschedule(connection, rows, log),
-    "store.complete": complete(rows),
-    "store.deadLetter": deadLetter(connection, rows, log),
+    "store.park": park(connection, rows, log, keyed),
+    "store.reschedule": reschedule(connection, rows, log, keyed),
+    "store.complete": complete(rows, keyed),
+    "store.deadLetter": deadLetter(connection, rows, log, keyed),
     "store.forwarded": forwarded(connection),
     "store.leaseDue": leaseDue(connection),
-    "store.redrive": redrive(connection),
-    "store.discard": discard(connection, rows),
+    "store.redrive": redrive(connection, keyed),
+    "store.discard": discard(rows, connection, keyed),
+    "store.attempting": attempting(connection),
+    "store.countUncleanStop": countUncleanStop(connection),
     "store.deleteDeliveries": deleteDeliveries(connection, rows),
   };
 }
@@ -46,20 +58,21 @@ function deleteResource(connection: Connection): Operation {
 }
 
 /** What gave up stays given up: a late repetition of `park` does not bring it back. */
-function park(connection: Connection, rows: DeliveryRows, log: AttemptLog): Operation {
-  const update = scheduling(connection, log);
+function park(connection: Connection, rows: DeliveryRows, log: AttemptLog, keyed: KeyedRows): Operation {
+  const update = scheduling(connection, log, keyed);
   return ({ rows: parked, events }: RowsPayload<ParkedRow>) => {
     for (const row of parked) {
       const known = rows.find(row.id);
-      if (known === undefined) rows.insert(row, { state: "parked", dueAt: row.dueAt }, events);
+      if (known === undefined)
+        rows.insert(row, { ...row, state: "parked", dueAt: keyed.dueAt(row, row.dueAt) }, events);
       else if (known.state === "parked") update(known, row);
     }
     return DONE;
   };
 }
 
-function reschedule(connection: Connection, rows: DeliveryRows, log: AttemptLog): Operation {
-  const update = scheduling(connection, log);
+function reschedule(connection: Connection, rows: DeliveryRows, log: AttemptLog, keyed: KeyedRows): Operation {
+  const update = scheduling(connection, log, keyed);
   return (rescheduled: readonly RescheduledRow[]) => {
     for (const row of rescheduled) {
       const known = rows.find(row.id);
@@ -69,18 +82,20 @@ function reschedule(connection: Connection, rows: DeliveryRows, log: AttemptLog)
   };
 }
 
-function scheduling(connection: Connection, log: AttemptLog) {
+function scheduling(connection: Connection, log: AttemptLog, keyed: KeyedRows) {
   const update = connection.prepare(`
-    UPDATE delivery SET attempts = ?, first_attempt_at = ?, last_attempt_at = ?, due_at = ?,
-      attempt_count = ?, last_n = ?, last_attempt = ?
+    UPDATE delivery SET attempts = ?, first_attempt_at = ?, last_attempt_at = ?, due_at = ?, order_key = ?,
+      scheduled = 0, attempting = 0, attempt_count = ?, last_n = ?, last_attempt = ?
     WHERE seq = ?`);
   return (known: KnownRow, row: RescheduledRow | ParkedRow): void => {
     const appended = log.append(known.seq, known, row.attempt);
+    const hadKey = (known.key ?? undefined) === row.key;
     update.run(
       row.attempts,
       row.firstAttemptAt ?? null,
       row.lastAttemptAt ?? null,
-      row.dueAt,
+      (hadKey ? row.dueAt : keyed.dueAt({ ...row, seq: known.seq }, row.dueAt)) ?? null,
+      row.key ?? null,
       appended.attemptCount,
       appended.lastN,
       appended.lastAttempt,
@@ -90,25 +105,30 @@ function scheduling(connection: Connection, log: AttemptLog) {
   };
 }
 
-function complete(rows: DeliveryRows): Operation {
-  return (ids: readonly string[]) => {
+function complete(rows: DeliveryRows, keyed: KeyedRows): Operation {
+  return ({ ids, now }: CompletePayload) => {
     for (const id of ids) {
       const known = rows.find(id);
-      if (known !== undefined) rows.delete(known.seq);
+      if (known === undefined) continue;
+      rows.delete(known.seq);
+      keyed.wakeNext(known, now);
     }
     return DONE;
   };
 }
 
-function deadLetter(connection: Connection, rows: DeliveryRows, log: AttemptLog): Operation {
+function deadLetter(connection: Connection, rows: DeliveryRows, log: AttemptLog, keyed: KeyedRows): Operation {
   const update = dying(connection, log);
   return ({ rows: dead, events }: RowsPayload<DeadRow>) => {
     for (const row of dead) {
-      const { event, reason, detail, diedAt, forwardDueAt: dueAt } = row;
+      const { event, forwardDueAt: dueAt } = row;
       const known = rows.find(row.id);
-      if (known !== undefined) update(known, row);
-      else if (event !== undefined)
-        rows.insert({ ...row, event }, { state: "dead", dueAt, reason, detail, diedAt }, events);
+      if (known === undefined) {
+        if (event !== undefined) rows.insert({ ...row, event }, { ...row, state: "dead", dueAt }, events);
+      } else {
+        update(known, row);
+        keyed.wakeNext(known, row.diedAt);
+      }
     }
     return DONE;
   };
@@ -117,7 +137,8 @@ function deadLetter(connection: Connection, rows: DeliveryRows, log: AttemptLog)
 function dying(connection: Connection, log: AttemptLog) {
   const update = connection.prepare(`
     UPDATE delivery SET state = 'dead', attempts = ?, first_attempt_at = ?, last_attempt_at = ?, due_at = ?,
-      reason = ?, detail = ?, died_at = ?, forwarded_at = NULL, attempt_count = ?, last_n = ?, last_attempt = ?
+      reason = ?, detail = ?, died_at = ?, blocks = ?, scheduled = 0, attempting = 0, forwarded_at = NULL,
+      attempt_count = ?, last_n = ?, last_attempt = ?
     WHERE seq = ?`);
   return (known: KnownRow, row: DeadRow): void => {
     const appended = log.append(known.seq, known, row.attempt);
@@ -129,6 +150,7 @@ function dying(connection: Connection, log: AttemptLog) {
       row.reason,
       row.detail,
       row.diedAt,
+      row.blocks ? 1 : 0,
       appended.attemptCount,
       appended.lastN,
       appended.lastAttempt,
@@ -146,27 +168,71 @@ function forwarded(connection: Connection): Operation {
   };
 }
 
-function redrive(connection: Connection): Operation {
-  const update = connection.prepare(`
-    UPDATE delivery SET state = 'parked', attempts = 0, first_attempt_at = NULL, due_at = ?,
-      reason = NULL, detail = NULL, died_at = NULL, forwarded_at = NULL
-    WHERE id = ? AND subscription = ? AND state = 'dead' AND died_at < ? AND event_id IS NOT NULL`);
-  return ({ subscription, ids, diedBefore, now }: DeadIdsPayload & { readonly now: number }) => ({
-    result: ids.filter((id) => update.run(now, id, subscription, diedBefore).changes > 0),
-  });
+interface DeadMatch {
+  readonly seq: number;
+  readonly key: string | null;
+  readonly blocks: 0 | 1;
 }
 
-function discard(connection: Connection, rows: DeliveryRows): Operation {
-  const find = connection.prepare<{ seq: number }>(
-    "SELECT seq FROM delivery WHERE id = ? AND subscription = ? AND state = 'dead' AND died_at < ?",
-  );
-  return ({ subscription, ids, diedBefore }: DeadIdsPayload) => {
-    const result = ids.filter((id) => {
-      const row = find.get(id, subscription, diedBefore);
-      if (row !== undefined) rows.delete(row.seq);
-      return row !== undefined;
+const SELECT_DEAD = `
+  SELECT seq, order_key AS key, blocks FROM delivery
+  WHERE id = ? AND subscription = ? AND state = 'dead' AND died_at < ?`;
+
+function redrive(connection: Connection, keyed: KeyedRows): Operation {
+  const find = connection.prepare<DeadMatch>(`${SELECT_DEAD} AND event_id IS NOT NULL`);
+  const update = connection.prepare(`
+    UPDATE delivery SET state = 'parked', attempts = 0, unclean_stops = 0, first_attempt_at = NULL, due_at = ?,
+      reason = NULL, detail = NULL, died_at = NULL, forwarded_at = NULL, blocks = 0
+    WHERE seq = ?`);
+  return ({ subscription, ids, diedBefore, now }: DeadIdsPayload) => {
+    const result = movedBy(ids, (id) => {
+      const dead = find.get(id, subscription, diedBefore);
+      if (dead === undefined) return undefined;
+      const key = dead.key ?? undefined;
+      update.run(keyed.dueAt({ subscription, key, seq: dead.seq }, now) ?? null, dead.seq);
+      return dead;
     });
     return { result };
+  };
+}
+
+function discard(rows: DeliveryRows, connection: Connection, keyed: KeyedRows): Operation {
+  const find = connection.prepare<DeadMatch>(SELECT_DEAD);
+  return ({ subscription, ids, diedBefore, now }: DeadIdsPayload) => {
+    const result = movedBy(ids, (id) => {
+      const dead = find.get(id, subscription, diedBefore);
+      if (dead === undefined) return undefined;
+      rows.delete(dead.seq);
+      keyed.wakeNext({ subscription, key: dead.key }, now);
+      return dead;
+    });
+    return { result };
+  };
+}
+
+function movedBy(ids: readonly string[], move: (id: string) => DeadMatch | undefined): MovedDeadLetter[] {
+  const moved: MovedDeadLetter[] = [];
+  for (const id of ids) {
+    const dead = move(id);
+    if (dead !== undefined) moved.push({ id, key: dead.key ?? undefined, blocked: dead.blocks === 1 });
+  }
+  return moved;
+}
+
+function attempting(connection: Connection): Operation {
+  const update = connection.prepare("UPDATE delivery SET attempting = 1 WHERE id = ? AND state = 'parked'");
+  return (ids: readonly string[]) => {
+    for (const id of ids) update.run(id);
+    return DONE;
+  };
+}
+
+function countUncleanStop(connection: Connection): Operation {
+  const update = connection.prepare(`
+    UPDATE delivery SET unclean_stops = unclean_stops + 1, attempting = 0 WHERE subscription = ? AND attempting = 1`);
+  return (subscription: string) => {
+    update.run(subscription);
+    return DONE;
   };
 }
 

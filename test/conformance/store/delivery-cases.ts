@@ -8,6 +8,7 @@ import {
   deadOf,
   eventOf,
   malformed,
+  NOW,
   OTHER,
   parkOf,
   rescheduleOf,
@@ -27,7 +28,7 @@ const parking: readonly StoreCase[] = [
     async run({ store }) {
       const park = parkOf(BILLING);
       await store.park([park]);
-      const { attempt, ...parked } = park;
+      const { attempt, leased: _, ...parked } = park;
       assert.deepEqual(await rowOf(store, park), {
         ...parked,
         state: "parked",
@@ -243,8 +244,8 @@ const attempts: readonly StoreCase[] = [
     async run({ store }) {
       const [done, open] = [parkOf(BILLING), parkOf(BILLING)] as [Park, Park];
       await store.park([done, open]);
-      await store.complete([done.id, "unknown"]);
-      await store.complete([done.id]);
+      await store.complete([done.id, "unknown"], NOW);
+      await store.complete([done.id], NOW);
       assert.equal(await store.get(BILLING, done.id), undefined);
       assert.equal((await rowOf(store, open)).state, "parked");
     },
@@ -256,7 +257,7 @@ const attempts: readonly StoreCase[] = [
       for (const park of [parkOf(BILLING, { event }), parkOf(BILLING, { event })]) {
         await store.park([park]);
         assert.deepEqual((await rowOf(store, park)).event, event);
-        await store.complete([park.id]);
+        await store.complete([park.id], NOW);
       }
     },
   },
@@ -265,7 +266,7 @@ const attempts: readonly StoreCase[] = [
     async run({ store }) {
       const park = parkOf(BILLING);
       await store.park([park]);
-      await store.complete([park.id]);
+      await store.complete([park.id], NOW);
       await store.park([{ ...park, attempt: attemptOf(9) }]);
       assert.deepEqual((await rowOf(store, park)).history, [attemptOf(9)]);
     },
@@ -290,6 +291,9 @@ const deadLetters: readonly StoreCase[] = [
         id: park.id,
         subscription: BILLING,
         position: park.position,
+        key: undefined,
+        scheduled: false,
+        uncleanStops: 0,
         attempts: 2,
         firstAttemptAt: 1_000,
         lastAttemptAt: 2_000,

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { Store } from "../../../src/store/port.ts";
-import { BILLING, deadAfter, deadOf, eventOf, idsOf, OTHER, parkOf, rescheduleOf, times } from "./samples.ts";
+import { BILLING, deadAfter, deadOf, eventOf, idsOf, NOW, OTHER, parkOf, rescheduleOf, times } from "./samples.ts";
 import type { StoreCase } from "./subject.ts";
 
 async function lease(store: Store, now: number, limit = 100, lane: "retry" | "forward" = "retry") {
@@ -136,7 +136,7 @@ const exclusion: readonly StoreCase[] = [
       const [first, second] = [deadOf(BILLING, { forwardDueAt: 10 }), deadOf(BILLING, { forwardDueAt: 10 })] as const;
       await store.deadLetter([first]);
       await lease(store, 10, 9, "forward");
-      await store.discard(BILLING, { ids: [first.id] }, 1);
+      await store.discard(BILLING, { ids: [first.id] }, NOW, 1);
       await store.deadLetter([second]);
       assert.deepEqual((await lease(store, 10, 9, "forward")).ids, [second.id]);
     },
@@ -162,7 +162,7 @@ const races: readonly StoreCase[] = [
         await lease(store, 10);
         const looking = lease(store, 10);
         for (let turn = 0; turn < turns; turn++) await Promise.resolve();
-        const [found] = await Promise.all([looking, store.complete(idsOf(parks))]);
+        const [found] = await Promise.all([looking, store.complete(idsOf(parks), NOW)]);
         assert.deepEqual(found.ids, []);
       }
     },

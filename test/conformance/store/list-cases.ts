@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { DeliveryFilter, DeliveryRow, Store } from "../../../src/store/port.ts";
-import { BILLING, deadAfter, deadOf, eventOf, idsOf, malformed, OTHER, parkOf, times } from "./samples.ts";
+import { BILLING, deadAfter, deadOf, eventOf, idsOf, malformed, NOW, OTHER, parkOf, times } from "./samples.ts";
 import type { StoreCase } from "./subject.ts";
 
 async function pagesOf(
@@ -50,7 +50,7 @@ const paging: readonly StoreCase[] = [
       for (const [index, park] of staying.entries()) await store.park([park, going[index] ?? park]);
       const listed = await pagesOf(store, "parked", 4, async () => {
         const gone = going.splice(0, 5);
-        await store.complete(idsOf(gone));
+        await store.complete(idsOf(gone), NOW);
         await store.park([parkOf(BILLING)]);
       });
       for (const { id } of staying) assert.equal(listed.filter((row) => row.id === id).length, 1);
@@ -107,7 +107,7 @@ const filters = FILTERS.map(
       assert.deepEqual(new Set(idsOf(items)), new Set(ids));
       assert.equal(await store.countDead(BILLING, filter), ids.length);
       const redriven = await store.redrive(BILLING, { filter, diedBefore: 1_000 }, 5_000, 10);
-      assert.deepEqual(new Set(redriven), new Set(ids.filter((id) => id !== dead.malformed.id)));
+      assert.deepEqual(new Set(idsOf(redriven)), new Set(ids.filter((id) => id !== dead.malformed.id)));
     },
   }),
 );
@@ -116,7 +116,7 @@ const views: readonly StoreCase[] = [
   {
     name: "counts a subscription's rows and tells when the first of each lane falls due",
     async run({ store }) {
-      const none = { parked: 0, deadLetters: 0, retryDueAt: undefined, forwardDueAt: undefined };
+      const none = { parked: 0, scheduled: 0, deadLetters: 0, retryDueAt: undefined, forwardDueAt: undefined };
       assert.deepEqual(await store.counts(BILLING), none);
       await store.park([parkOf(BILLING, { dueAt: 30 }), parkOf(BILLING, { dueAt: 20 }), parkOf(OTHER, { dueAt: 1 })]);
       await store.deadLetter([
@@ -124,7 +124,13 @@ const views: readonly StoreCase[] = [
         deadOf(BILLING, { forwardDueAt: 50 }),
         deadOf(BILLING, { forwardDueAt: 40 }),
       ]);
-      assert.deepEqual(await store.counts(BILLING), { parked: 2, deadLetters: 3, retryDueAt: 20, forwardDueAt: 40 });
+      assert.deepEqual(await store.counts(BILLING), {
+        parked: 2,
+        scheduled: 0,
+        deadLetters: 3,
+        retryDueAt: 20,
+        forwardDueAt: 40,
+      });
     },
   },
   {

@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import * as fc from "fast-check";
 import type { LeaseRequest, Store } from "../../../src/store/port.ts";
-import { attemptOf, BILLING, deadAfter, eventOf, parkOf, rescheduleOf } from "./samples.ts";
+import { attemptOf, BILLING, deadAfter, eventOf, idsOf, NOW, parkOf, rescheduleOf } from "./samples.ts";
 import type { StoreCase } from "./subject.ts";
 
 type Lane = LeaseRequest["lane"];
@@ -67,7 +67,7 @@ const CALLS: Readonly<Record<string, Call>> = {
   },
 
   async complete(store, model, id) {
-    await store.complete([id]);
+    await store.complete([id], NOW);
     model.remove(id);
   },
 
@@ -100,14 +100,14 @@ const CALLS: Readonly<Record<string, Call>> = {
   async redrive(store, model, id, at) {
     const redriven = await store.redrive(BILLING, { ids: [id] }, at, 1);
     const row = model.rows.get(id);
-    assert.deepEqual(redriven, row?.state === "dead" ? [id] : []);
+    assert.deepEqual(idsOf(redriven), row?.state === "dead" ? [id] : []);
     if (row?.state === "dead") Object.assign(row, { state: "parked", dueAt: at, attempts: 0 });
   },
 
   async discard(store, model, id) {
-    const discarded = await store.discard(BILLING, { ids: [id] }, 1);
+    const discarded = await store.discard(BILLING, { ids: [id] }, NOW, 1);
     const isDead = model.rows.get(id)?.state === "dead";
-    assert.deepEqual(discarded, isDead ? [id] : []);
+    assert.deepEqual(idsOf(discarded), isDead ? [id] : []);
     if (isDead) model.remove(id);
   },
 };

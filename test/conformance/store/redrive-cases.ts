@@ -7,6 +7,7 @@ import {
   deadOf,
   idsOf,
   malformed,
+  NOW,
   OTHER,
   parkOf,
   rescheduleOf,
@@ -25,7 +26,7 @@ const redriving: readonly StoreCase[] = [
       const dead = deadAfter(park, { attempts: 2, attempt: attemptOf(2), forwardDueAt: 100 });
       await store.deadLetter([dead]);
       await store.forwarded(park.id, { forwardedAt: 150 });
-      assert.deepEqual(await store.redrive(BILLING, { ids: [park.id] }, 7_000, 10), [park.id]);
+      assert.deepEqual(idsOf(await store.redrive(BILLING, { ids: [park.id] }, 7_000, 10)), [park.id]);
       const row = await store.get(BILLING, park.id);
       assert.deepEqual([row?.state, row?.dueAt, row?.attempts, row?.firstAttemptAt], ["parked", 7_000, 0, undefined]);
       assert.deepEqual(
@@ -70,7 +71,7 @@ const redriving: readonly StoreCase[] = [
         const chunk = await store.redrive(BILLING, ALL, 7_000, 10);
         if (chunk.length === 0) break;
         assert(chunk.length <= 10);
-        redriven.push(...chunk);
+        redriven.push(...idsOf(chunk));
       }
       assert.deepEqual(redriven.sort(), idsOf(dead).sort());
       assert.equal((await store.counts(BILLING)).parked, 25);
@@ -82,7 +83,7 @@ const redriving: readonly StoreCase[] = [
       const dead = times(40, () => deadOf(BILLING));
       await store.deadLetter(dead);
       const chunks = await Promise.all(times(4, () => store.redrive(BILLING, ALL, 7_000, 10)));
-      assert.deepEqual(chunks.flat().sort(), idsOf(dead).sort());
+      assert.deepEqual(idsOf(chunks.flat()).sort(), idsOf(dead).sort());
     },
   },
   {
@@ -90,7 +91,7 @@ const redriving: readonly StoreCase[] = [
     async run({ store }) {
       const [before, after] = [deadOf(BILLING, { diedAt: 999 }), deadOf(BILLING, { diedAt: 1_000 })] as const;
       await store.deadLetter([before, after]);
-      assert.deepEqual(await store.redrive(BILLING, { filter: {}, diedBefore: 1_000 }, 7_000, 10), [before.id]);
+      assert.deepEqual(idsOf(await store.redrive(BILLING, { filter: {}, diedBefore: 1_000 }, 7_000, 10)), [before.id]);
     },
   },
 ];
@@ -103,7 +104,7 @@ const discarding: readonly StoreCase[] = [
       const [parked, other] = [parkOf(BILLING), deadOf(OTHER)] as const;
       await Promise.all([store.park([parked]), store.deadLetter([...dead, other])]);
       const ids = [...idsOf(dead), parked.id, other.id, "unknown"];
-      assert.deepEqual(await store.discard(BILLING, { ids }, 10), idsOf(dead));
+      assert.deepEqual(idsOf(await store.discard(BILLING, { ids }, NOW, 10)), idsOf(dead));
       for (const { id } of dead) assert.equal(await store.get(BILLING, id), undefined);
       assert.notEqual(await store.get(BILLING, parked.id), undefined);
       assert.notEqual(await store.get(OTHER, other.id), undefined);
@@ -115,10 +116,10 @@ const discarding: readonly StoreCase[] = [
       const dead = times(5, (index) => deadOf(BILLING, { diedAt: index }));
       await store.deadLetter(dead);
       const selection: DeadSelection = { filter: { since: 1 }, diedBefore: 4 };
-      const first = await store.discard(BILLING, selection, 2);
-      const second = await store.discard(BILLING, selection, 2);
-      assert.deepEqual(await store.discard(BILLING, selection, 2), []);
-      assert.deepEqual([...first, ...second].sort(), idsOf(dead.slice(1, 4)).sort());
+      const first = await store.discard(BILLING, selection, NOW, 2);
+      const second = await store.discard(BILLING, selection, NOW, 2);
+      assert.deepEqual(await store.discard(BILLING, selection, NOW, 2), []);
+      assert.deepEqual(idsOf([...first, ...second]).sort(), idsOf(dead.slice(1, 4)).sort());
       assert.equal(await store.countDead(BILLING, {}), 2);
     },
   },

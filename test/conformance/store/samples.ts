@@ -4,6 +4,9 @@ import type { Attribute, Data, Event } from "../../../src/event/event.ts";
 import type { AttemptRecord, DeadLetter, Park, Reschedule } from "../../../src/store/port.ts";
 import type { Malformed } from "../../../src/transport/port.ts";
 
+/** When things happen for which the time is of no account. */
+export const NOW = 6_000;
+
 /** The subscriptions of all cases: what is left of one case, the next one deletes. */
 export const BILLING = "billing";
 export const OTHER = "other";
@@ -55,17 +58,22 @@ export function parkOf(subscription: string, parts: Partial<Park> = {}): Park {
     event: eventOf(),
     dueAt: 5_000,
     attempt: attemptOf(1),
+    key: undefined,
+    scheduled: false,
+    leased: false,
+    uncleanStops: 0,
     ...parts,
   };
 }
 
 export function rescheduleOf(park: Park, number: number, dueAt: number): Reschedule {
-  const { id, subscription, position, firstAttemptAt } = park;
+  const { id, subscription, position, key, firstAttemptAt } = park;
   const attempt = attemptOf(number);
   return {
     id,
     subscription,
     position,
+    key,
     firstAttemptAt,
     attempts: number,
     lastAttemptAt: attempt.startedAt,
@@ -87,6 +95,8 @@ export function deadOf(subscription: string, parts: Partial<DeadLetter> = {}): D
     diedAt: 2_000,
     event: eventOf(),
     attempt: attemptOf(1, { outcome: "reject", status: 400 }),
+    key: undefined,
+    blocks: false,
     forwardDueAt: undefined,
     ...parts,
   };
@@ -94,8 +104,8 @@ export function deadOf(subscription: string, parts: Partial<DeadLetter> = {}): D
 
 /** The same delivery, given up. Its event is in its row. */
 export function deadAfter(park: Park, parts: Partial<DeadLetter> = {}): DeadLetter {
-  const { id, position, firstAttemptAt } = park;
-  return deadOf(park.subscription, { id, position, firstAttemptAt, event: undefined, ...parts });
+  const { id, position, key, firstAttemptAt } = park;
+  return deadOf(park.subscription, { id, position, key, firstAttemptAt, event: undefined, ...parts });
 }
 
 export function times<T>(count: number, make: (index: number) => T): T[] {

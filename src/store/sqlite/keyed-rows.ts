@@ -1,0 +1,33 @@
+/**
+ * Rows in the order of their key: which of them has a due time (see the port). A row holds its key while it is parked,
+ * or dead and blocking.
+ */
+import type { Connection, Statement } from "../../sqlite/module.ts";
+
+const HOLDING = "subscription = ? AND order_key = ? AND (state = 'parked' OR blocks = 1)";
+
+export class KeyedRows {
+  readonly #held: Statement<{ seq: number }>;
+  readonly #wake: Statement<never>;
+
+  constructor(connection: Connection) {
+    this.#held = connection.prepare(`SELECT seq FROM delivery WHERE ${HOLDING} AND seq <> ? LIMIT 1`);
+    this.#wake = connection.prepare(`
+      UPDATE delivery SET due_at = ?
+      WHERE seq = (SELECT min(seq) FROM delivery WHERE ${HOLDING}) AND state = 'parked' AND due_at IS NULL`);
+  }
+
+  /** When a row may be due that is about to be parked: `wanted`, or never while another holds its key. */
+  dueAt(
+    row: { readonly subscription: string; readonly key: string | undefined; readonly seq?: number },
+    wanted: number,
+  ): number | undefined {
+    if (row.key === undefined) return wanted;
+    return this.#held.get(row.subscription, row.key, row.seq ?? -1) === undefined ? wanted : undefined;
+  }
+
+  /** A row of this key holds it no more: the oldest of the others is due at `now`. */
+  wakeNext({ subscription, key }: { readonly subscription: string; readonly key: string | null }, now: number): void {
+    if (key !== null) this.#wake.run(now, subscription, key);
+  }
+}
