@@ -53,6 +53,10 @@ export interface SubscriptionStatus {
   readonly loopDropped: number;
   /** Events that retention took before they were received. */
   readonly skipped: number;
+  /** Evaluations of the filters that failed, so that the event did not match; since they were set. */
+  readonly filterErrors: number;
+  /** The last of them: which filter, and why. */
+  readonly lastFilterError: string | undefined;
   readonly lastError: string | undefined;
   readonly lastAttemptAt: number | undefined;
 }
@@ -126,6 +130,8 @@ export interface SubscriptionSnapshot {
   readonly deadLetters: number;
   readonly delivered: number;
   readonly loopDropped: number;
+  /** Evaluations of the filters that failed, by kind. */
+  readonly filterErrors: Readonly<Record<string, number>>;
   /** Settlements that came too late for the transport. */
   readonly lateSettles: number;
   /** Attempts by outcome: `delivered`, `retry`, `reject`, `interrupted`. */

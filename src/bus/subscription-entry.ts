@@ -192,6 +192,7 @@ export class SubscriptionEntry {
     const stats = await this.topic.transport.stats(this.topic.plan.address, this.group);
     const counts = await this.#rowCounts();
     const { attempts, delivered, loopDropped } = this.#counters;
+    const { errors } = this.subscription.filter;
     return {
       state: this.state,
       reason: this.#reason,
@@ -203,6 +204,8 @@ export class SubscriptionEntry {
       attempts: attempts.delivered + attempts.retry + attempts.reject,
       loopDropped,
       skipped: stats.skipped,
+      filterErrors: errors.total,
+      lastFilterError: errors.last,
       lastError: this.#runner?.lastError,
       lastAttemptAt: this.#runner?.lastAttemptAt,
     };
@@ -219,6 +222,7 @@ export class SubscriptionEntry {
       ...(await this.#rowCounts()),
       delivered,
       loopDropped,
+      filterErrors: this.subscription.filter.errors.byKind,
       lateSettles,
       attempts: { ...attempts },
       deadLettered: { ...deadLettered },

@@ -27,6 +27,7 @@ export interface SubscriptionResource {
   readonly delivery?: object;
   readonly expires?: string;
   readonly origin: string;
+  readonly warnings: readonly string[];
   readonly status: {
     readonly state: string;
     readonly reason: string | null;
@@ -35,6 +36,8 @@ export interface SubscriptionResource {
     readonly parked: number;
     readonly deadLetters: number;
     readonly delivered: number;
+    readonly filterErrors: number;
+    readonly lastFilterError: string | null;
     readonly lastError: string | null;
     readonly lastAttemptAt: string | null;
   };

@@ -112,6 +112,7 @@ function defineCreate(parent: Command, terminal: Terminal): void {
       const { client, output } = connect(options, terminal);
       const input = await inputOf(options, terminal);
       const subscription = await client.send<SubscriptionResource>("POST", "/subscriptions", input);
+      for (const warning of subscription.warnings) output.note(`warning: ${warning}`);
       output.result(subscription, `created subscription ${subscription.id}`);
     });
 }
@@ -157,6 +158,7 @@ function subscriptionText(subscription: SubscriptionResource): string {
     ["parked", status.parked],
     ["dead letters", status.deadLetters],
     ["delivered", `${status.delivered} since the server started`],
+    ["filter errors", status.lastFilterError && `${status.filterErrors}, the last one: ${status.lastFilterError}`],
     ["last error", status.lastError],
     ["last attempt", status.lastAttemptAt],
   ]);

@@ -15,6 +15,7 @@ export function warnings(plan: Plan, capabilities: TransportCapabilities): reado
     ...variableWarnings(plan),
     ...fanOutWarnings(plan),
     ...cycleWarnings(plan),
+    ...plan.subscriptions.flatMap(({ filter }) => filter.warnings),
     ...forwardingWarnings(plan, capabilities),
   ];
 }

@@ -27,11 +27,13 @@ export interface ResolveContext {
 export function resolveSubscription(input: SubscriptionInput, context: ResolveContext): Subscription {
   const at = context.at ?? "";
   const id = checkSubscriptionId(input.id ?? context.id(), `${at}/id`);
+  const filter = compileFilters(input.filters ?? [], `${at}/filters`);
   return {
     id,
     topic: checkReadableTopicName(input.topic, `${at}/topic`),
     sink: parseSink(input.sink, `${at}/sink`),
-    matcher: createMatcher(input.types, input.source, compileFilters(input.filters ?? [], `${at}/filters`)),
+    matcher: createMatcher(input.types, input.source, filter),
+    filter,
     policy: resolvePolicy(input.delivery ?? {}, `${at}/delivery`),
     expiresAt: input.expires === undefined ? undefined : parseTime(input.expires, `${at}/expires`),
     input: { ...input, id },

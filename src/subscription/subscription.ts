@@ -1,4 +1,5 @@
 /** The subscription: topic, filters, sink, delivery policy. What users write (`Input`) and what the engine runs. */
+import type { Filter } from "../filter/filter.ts";
 import type { Matcher } from "../transport/port.ts";
 
 /** One filter as users write it: exactly one dialect, e.g. `{ "exact": { "type": "..." } }`, `{ "any": [ ... ] }`. */
@@ -81,6 +82,8 @@ export interface Subscription {
   readonly topic: string;
   readonly sink: SinkAddress;
   readonly matcher: Matcher;
+  /** The part of the matcher that came from `filters`, for what it counted and what is odd about it. */
+  readonly filter: Filter;
   readonly policy: DeliveryPolicy;
   /** Milliseconds since the epoch. */
   readonly expiresAt: number | undefined;

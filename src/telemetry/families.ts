@@ -65,6 +65,12 @@ const SUBSCRIPTION_FAMILIES: readonly BusFamily[] = [
   },
   {
     kind: "counter",
+    name: "pulsebus_filter_errors_total",
+    help: "Evaluations of filters that failed, so that the event did not match, by kind.",
+    samples: (scrape) => perSubscription(scrape, ({ filterErrors }) => entries(filterErrors, "kind")),
+  },
+  {
+    kind: "counter",
     name: "pulsebus_late_settlements_total",
     help: "Acks that came too late for the transport, which then delivers the event again.",
     samples: (scrape) => perSubscription(scrape, ({ lateSettles }) => [{ labels: {}, value: lateSettles }]),

@@ -49,6 +49,8 @@ const IDLE_STATUS: SubscriptionStatus = {
   attempts: 0,
   loopDropped: 0,
   skipped: 0,
+  filterErrors: 0,
+  lastFilterError: undefined,
   lastError: undefined,
   lastAttemptAt: undefined,
 };

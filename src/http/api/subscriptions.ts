@@ -10,7 +10,7 @@ import { pageView, subscriptionView } from "./views.ts";
 
 const ONE = "/subscriptions/{id}";
 /** What `GET` shows and `PUT` does not take. */
-const SHOWN = ["origin", "revision", "status"];
+const SHOWN = ["origin", "revision", "warnings", "status"];
 
 export function subscriptionRoutes(bus: Bus): Route[] {
   return [

@@ -33,16 +33,18 @@ export function itemView({ event, position, storedAt }: Item): object {
 }
 
 export function subscriptionView({ subscription, origin, revision, status }: SubscriptionView): object {
-  return { ...subscription.input, origin, revision, status: statusView(status) };
+  const { warnings } = subscription.filter;
+  return { ...subscription.input, origin, revision, warnings, status: statusView(status) };
 }
 
 function statusView(status: SubscriptionStatus): object {
-  const { reason, backlog, oldestAt, lastError, lastAttemptAt, ...numbers } = status;
+  const { reason, backlog, oldestAt, lastFilterError, lastError, lastAttemptAt, ...numbers } = status;
   return {
     ...numbers,
     reason: reason ?? null,
     backlog: backlog ?? null,
     oldestAt: time(oldestAt),
+    lastFilterError: lastFilterError ?? null,
     lastError: lastError ?? null,
     lastAttemptAt: time(lastAttemptAt),
   };

@@ -50,6 +50,15 @@ describe("topics that feed each other in a circle", () => {
   });
 });
 
+it("operators of one precedence in one expression are told with the place of the filter", async () => {
+  const filters = `[{ any: [{ sql: "a = 'x' AND b = 'y' OR c = 'z'" }] }]`;
+  expect(
+    await warningsOf(
+      `topics: { a: }\nsubscriptions: { s: { topic: a, sink: "https://s.example", filters: ${filters} } }`,
+    ),
+  ).toEqual([expect.stringMatching(/^subscriptions\.s\.filters\[0\]\.any\[0\]\.sql: AND, OR and XOR are mixed/)]);
+});
+
 describe("many subscriptions on a topic", () => {
   const withSubscriptions = (count: number, transport: string) => {
     const subscriptions = Array.from(

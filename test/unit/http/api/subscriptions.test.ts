@@ -83,9 +83,22 @@ describe("GET /subscriptions", () => {
       attempts: 0,
       loopDropped: 0,
       skipped: 0,
+      filterErrors: 0,
+      lastFilterError: null,
       lastError: null,
       lastAttemptAt: null,
     });
+  });
+
+  it("warns of what is probably not meant, and takes the same document back", async () => {
+    const { url, bus } = await startServerWithTopic();
+    await bus.createSubscription({ ...INPUT, id: "mixed", filters: [{ sql: "a = 'x' AND b = 'y' OR c = 'z'" }] });
+    const reply = await send(`${url}/subscriptions/mixed`);
+    expectDocumented("GET /subscriptions/{id}", reply);
+    expect(json<{ warnings: string[] }>(reply).warnings).toEqual([
+      expect.stringMatching(/^filters\[0\]\.sql: AND, OR/),
+    ]);
+    expect((await request(`${url}/subscriptions/mixed`, "PUT", json(reply))).status).toBe(200);
   });
 
   it("answers 404 for one that is not there", async () => {
