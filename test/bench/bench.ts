@@ -1,13 +1,19 @@
 /**
  * `npm run bench`: what Pulsebus does on this machine, each figure beside what is at best possible there, measured in the
- * same run. `--rows publish,delivery` runs some rows, `--quick` is for a look, `--json` prints data.
+ * same run. `--brokers` runs the rows that need brokers instead, `--rows publish,delivery` some rows, `--quick` is for a
+ * look, `--json` prints data.
  */
 import { tmpdir } from "node:os";
 import { parseArgs } from "node:util";
 import { Bench, FULL, QUICK } from "./harness/bench.ts";
 import { readConditions } from "./harness/conditions.ts";
-import type { Measurement } from "./harness/measurement.ts";
+import type { Measurement, Skipped } from "./harness/measurement.ts";
 import { describeConditions, describeMeasurements } from "./harness/report.ts";
+import { bridgeMemory } from "./rows/brokers/bridge-memory.ts";
+import { bridges } from "./rows/brokers/bridges.ts";
+import { brokerConsume } from "./rows/brokers/consume.ts";
+import { brokerPublish } from "./rows/brokers/publish.ts";
+import { pubsub } from "./rows/brokers/pubsub.ts";
 import { delivery } from "./rows/delivery.ts";
 import { endToEnd } from "./rows/end-to-end.ts";
 import { memory } from "./rows/memory.ts";
@@ -16,10 +22,11 @@ import { refusals } from "./rows/refusals.ts";
 import { start } from "./rows/start.ts";
 import { subscriptions } from "./rows/subscriptions.ts";
 
-type Row = (bench: Bench) => Promise<readonly Measurement[]>;
+type Line = Measurement | Skipped;
+type Row = (bench: Bench) => Promise<readonly Line[]>;
 
 /** In the order in which they run: `end-to-end` is compared with `publish` and `delivery`. */
-const ROWS = new Map<string, Row>([
+const CORE_ROWS = new Map<string, Row>([
   ["start", start],
   ["publish", publish],
   ["structured", structured],
@@ -30,14 +37,27 @@ const ROWS = new Map<string, Row>([
   ["refusals", refusals],
   ["memory", memory],
 ]);
+const BROKER_ROWS = new Map<string, Row>([
+  ["broker-publish", brokerPublish],
+  ["broker-consume", brokerConsume],
+  ["bridges", bridges],
+  ["bridge-memory", bridgeMemory],
+  ["pubsub", pubsub],
+]);
+const ROWS = new Map([...CORE_ROWS, ...BROKER_ROWS]);
 const NEEDED: ReadonlyMap<string, readonly string[]> = new Map([["end-to-end", ["publish", "delivery"]]]);
 /** A row that takes longer hangs. */
 const ROW_TIMEOUT_MS = 10 * 60_000;
 
 const { values: options } = parseArgs({
-  options: { rows: { type: "string" }, quick: { type: "boolean" }, json: { type: "boolean" } },
+  options: {
+    rows: { type: "string" },
+    brokers: { type: "boolean" },
+    quick: { type: "boolean" },
+    json: { type: "boolean" },
+  },
 });
-const selected = selectRows(options.rows);
+const selected = selectRows(options.rows ?? [...(options.brokers === true ? BROKER_ROWS : CORE_ROWS).keys()].join(","));
 const sizes = options.quick === true ? QUICK : FULL;
 const conditions = readConditions(tmpdir());
 const failures: string[] = [];
@@ -49,8 +69,8 @@ if (options.json === true) console.log(JSON.stringify({ conditions, sizes, measu
 else console.log(`\n${describeMeasurements(measurements)}`);
 if (failures.length > 0) process.exit(1); // a row that hangs must not keep the others' results waiting
 
-function selectRows(list: string | undefined): ReadonlySet<string> {
-  const names = list?.split(",") ?? [...ROWS.keys()];
+function selectRows(list: string): ReadonlySet<string> {
+  const names = list.split(",");
   const unknown = names.find((name) => !ROWS.has(name));
   if (unknown !== undefined) {
     console.error(`bench: there is no row ${JSON.stringify(unknown)}: there are ${[...ROWS.keys()].join(", ")}`);
@@ -59,8 +79,8 @@ function selectRows(list: string | undefined): ReadonlySet<string> {
   return new Set(names.flatMap((name) => [...(NEEDED.get(name) ?? []), name]));
 }
 
-async function runRows(names: ReadonlySet<string>): Promise<readonly Measurement[]> {
-  const lines: Measurement[] = [];
+async function runRows(names: ReadonlySet<string>): Promise<readonly Line[]> {
+  const lines: Line[] = [];
   for (const [name, row] of ROWS) {
     if (!names.has(name)) continue;
     try {

@@ -17,6 +17,8 @@ export interface Sizes {
   /** Events that wait for one webhook. */
   readonly backlogEvents: number;
   readonly memoryEvents: number;
+  /** Events that wait for a bridge, and that raw clients of brokers publish and consume. */
+  readonly brokerEvents: number;
   readonly starts: number;
 }
 
@@ -27,6 +29,7 @@ export const FULL: Sizes = {
   measureMs: 6_000,
   backlogEvents: 100_000,
   memoryEvents: 1_000_000,
+  brokerEvents: 40_000,
   starts: 7,
 };
 
@@ -38,6 +41,7 @@ export const QUICK: Sizes = {
   measureMs: 2_000,
   backlogEvents: 30_000,
   memoryEvents: 100_000,
+  brokerEvents: 20_000,
   starts: 3,
 };
 

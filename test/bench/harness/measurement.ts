@@ -12,6 +12,13 @@ export interface Measurement {
   readonly details?: Readonly<Record<string, number>>;
 }
 
+/** What could not be measured, and why. */
+export interface Skipped {
+  readonly row: string;
+  readonly name: string;
+  readonly skipped: string;
+}
+
 type Unit = "/s" | "ms" | "µs" | "MiB" | "events" | "×";
 
 /** The middle one of an odd number of rounds. */

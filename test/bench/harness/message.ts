@@ -7,6 +7,8 @@ export interface MessageShape {
   /** Events in one request; 1 except for a batch. */
   readonly events: number;
   readonly dataBytes: number;
+  /** Besides id and content type, as headers have them; `ATTRIBUTES` when absent. For binary mode. */
+  readonly attributes?: Readonly<Record<string, string>>;
 }
 
 export interface Target {
@@ -60,9 +62,9 @@ function requestText({ port, path }: Target, shape: MessageShape): string {
   return `${lines.join("\r\n")}\r\n\r\n${body}`;
 }
 
-function binary({ dataBytes }: MessageShape): readonly [headers: string[], body: string] {
-  const attributes = Object.entries({ specversion: "1.0", id: EVENT_ID_PLACEHOLDER, ...ATTRIBUTES });
-  const headers = attributes.map(([name, value]) => `ce-${name}: ${value}`);
+function binary({ dataBytes, attributes = ATTRIBUTES }: MessageShape): readonly [headers: string[], body: string] {
+  const all = Object.entries({ specversion: "1.0", id: EVENT_ID_PLACEHOLDER, ...attributes });
+  const headers = all.map(([name, value]) => `ce-${name}: ${value}`);
   return [["Content-Type: application/json", ...headers], jsonData(dataBytes)];
 }
 

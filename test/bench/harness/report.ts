@@ -1,6 +1,6 @@
 /** The result for people: the conditions, and a table. */
 import type { Conditions } from "./conditions.ts";
-import type { Measurement } from "./measurement.ts";
+import type { Measurement, Skipped } from "./measurement.ts";
 
 export function describeConditions(conditions: Conditions, sizes: string): string {
   const { date, commit, cores, cpu, memoryGiB, node, kernel, fileSystem, fsyncMicros, loadAverage } = conditions;
@@ -14,7 +14,7 @@ export function describeConditions(conditions: Conditions, sizes: string): strin
 
 const COLUMNS = ["", "measured", "beside", "ratio", "target", ""] as const;
 
-export function describeMeasurements(measurements: readonly Measurement[]): string {
+export function describeMeasurements(measurements: readonly (Measurement | Skipped)[]): string {
   const rows = [[...COLUMNS], ...measurements.map(cellsOf)];
   const widths = COLUMNS.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
   const lines = rows.map((row) =>
@@ -31,7 +31,11 @@ function pad(cell: string, width: number, column: number): string {
   return column === 1 || column === 3 ? cell.padStart(width) : cell.padEnd(width);
 }
 
-function cellsOf({ name, value, unit, ceiling, target, details = {} }: Measurement): string[] {
+function cellsOf(line: Measurement | Skipped): string[] {
+  return "skipped" in line ? [line.name, "skipped", line.skipped, "", "", ""] : cellsOfMeasurement(line);
+}
+
+function cellsOfMeasurement({ name, value, unit, ceiling, target, details = {} }: Measurement): string[] {
   const explained = Object.entries(details).map(([key, detail]) => `${key} ${format(detail)}`);
   return [
     name,

@@ -1,6 +1,10 @@
 /** The server under measurement: the real program, and what the benchmark asks of it. */
 import { rmSync } from "node:fs";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import type { SubscriptionResource } from "../../../src/cli/resources.ts";
 import { type Pulsebus, startPulsebus } from "../../support/pulsebus.ts";
 import type { Target } from "./message.ts";
 import { type CpuUsage, readCpuUsage, readMemory } from "./process-usage.ts";
@@ -17,8 +21,17 @@ process.on("exit", () => {
 export class Server implements AsyncDisposable {
   readonly #process: Pulsebus;
 
-  static async start(): Promise<Server> {
-    return new Server(await startPulsebus());
+  /** Without a configuration file, or with one of this content. */
+  static async start(configuration?: object): Promise<Server> {
+    if (configuration === undefined) return new Server(await startPulsebus());
+    const directory = await mkdtemp(join(tmpdir(), "pulsebus-bench-"));
+    try {
+      const file = join(directory, "pulsebus.yaml");
+      await writeFile(file, JSON.stringify(configuration));
+      return new Server(await startPulsebus({ args: ["--config", file] }));
+    } finally {
+      await rm(directory, { recursive: true });
+    }
   }
 
   private constructor(process: Pulsebus) {
@@ -36,8 +49,12 @@ export class Server implements AsyncDisposable {
     return { port: Number(new URL(this.#process.url).port), path: `/topics/${topic}/events` };
   }
 
-  createTopic(topic: string): Promise<unknown> {
-    return this.#request("PUT", `/topics/${topic}`);
+  createTopic(topic: string, settings?: object): Promise<unknown> {
+    return this.#request("PUT", `/topics/${topic}`, settings);
+  }
+
+  deleteTopic(topic: string): Promise<unknown> {
+    return this.#request("DELETE", `/topics/${topic}`);
   }
 
   subscribe(subscription: { readonly id: string; readonly [member: string]: unknown }): Promise<unknown> {
@@ -54,6 +71,12 @@ export class Server implements AsyncDisposable {
 
   resume(id: string): Promise<unknown> {
     return this.#request("POST", `/subscriptions/${id}/resume`);
+  }
+
+  /** What became of the events of a subscription so far. */
+  async status(id: string): Promise<SubscriptionResource["status"]> {
+    const { status } = (await this.#request("GET", `/subscriptions/${id}`)) as SubscriptionResource;
+    return status;
   }
 
   ready(): Promise<unknown> {

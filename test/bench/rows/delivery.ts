@@ -46,7 +46,7 @@ export async function delivery(bench: Bench): Promise<readonly Measurement[]> {
   ];
 }
 
-async function deliverBare(bench: Bench, events: number): Promise<{ received: Received; cpuMicros: number }> {
+export async function deliverBare(bench: Bench, events: number): Promise<{ received: Received; cpuMicros: number }> {
   const run = await bench.expect();
   const { sinkPort: port } = bench;
   const options = { port, run, events, connections: CONNECTIONS, dataBytes: SINGLE.dataBytes };
