@@ -4,7 +4,8 @@
  * A send that fails is repeated, without end and with the policy's back-off: the row says until when. Malformed
  * messages have no event to send; they stay in the store only.
  */
-import { type Event, withAttribute } from "../event/event.ts";
+import type { Event } from "../event/event.ts";
+import { withAttribute } from "../event/with-attribute.ts";
 import { FORWARD_IN_FLIGHT_MAX } from "../limits.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type { Logger } from "../runtime/logger.ts";

@@ -54,9 +54,3 @@ export function attributeOf(event: Event, name: string): string | undefined {
       return undefined;
   }
 }
-
-/** The same event with one attribute set; identity attributes can't be changed. */
-export function withAttribute(event: Event, attribute: Attribute): Event {
-  const others = event.attributes.filter(({ name }) => name !== attribute.name);
-  return { ...event, attributes: [...others, attribute], structured: undefined };
-}

@@ -57,7 +57,8 @@ export function decodeHttp(
 
 /**
  * Writes an event in binary mode. `raw` leaves values as UTF-8 without percent-encoding, for receivers that do not
- * decode; the strings are then latin1, as `node:http` and undici want them.
+ * decode; the strings are then latin1, as `node:http` and undici want them. An event whose data is itself an event goes
+ * in structured mode: its content type would have the data taken for the event that is sent.
  */
 export function encodeHttpBinary(event: Event, valueEncoding: "spec" | "raw" = "spec"): EncodedHttp {
   const headers = [`${PREFIX}specversion`, "1.0"];
@@ -66,7 +67,9 @@ export function encodeHttpBinary(event: Event, valueEncoding: "spec" | "raw" = "
     if (name === "datacontenttype") contentType = value;
     else headers.push(PREFIX + name, valueEncoding === "spec" ? encodePercent(value) : utf8AsLatin1(value));
   }
-  if (contentType !== undefined) headers.push("content-type", contentType);
+  if (contentType === undefined) return { headers, body: event.data?.bytes };
+  if (isCloudEventsMediaType(contentType)) return encodeHttpStructured(event);
+  headers.push("content-type", contentType);
   return { headers, body: event.data?.bytes };
 }
 

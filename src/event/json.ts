@@ -62,9 +62,24 @@ export function decodeBatch(document: Buffer, options: DecodeOptions): Event[] {
   return events;
 }
 
+/**
+ * How JSON data of binary mode goes into a document when there is white space around it, which is not part of a value:
+ * `readable` leaves it out, `exact` keeps the bytes, in base64.
+ */
+type JsonData = "readable" | "exact";
+
 /** The event as a structured document: the very bytes it came as, if it came so and nothing was changed. */
-export function encodeStructured(event: Event): Buffer {
-  return event.structured ?? buildDocument(event);
+export function encodeStructured(event: Event, jsonData: JsonData = "readable"): Buffer {
+  return event.structured ?? buildDocument(event, jsonData);
+}
+
+/** The event as if it had come as the document that it is in structured mode; JSON data is a view of that. */
+export function withDocument(event: Event): Event {
+  const structured = buildDocument(event, "exact");
+  const { data } = event;
+  if (data?.kind !== "json") return { ...event, structured };
+  const end = structured.length - CLOSE_OBJECT.length;
+  return { ...event, structured, data: { kind: "json", bytes: structured.subarray(end - data.bytes.length, end) } };
 }
 
 export function encodeBatch(events: readonly Event[]): Buffer {
@@ -214,12 +229,12 @@ function readDataMember(
   return { kind: "text", bytes: Buffer.from(text, "utf8") };
 }
 
-function buildDocument(event: Event): Buffer {
+function buildDocument(event: Event, jsonData: JsonData): Buffer {
   const attributes = attributesJson(event);
   const { data } = event;
   if (data === undefined) return Buffer.from(`${attributes}}`);
   const contentType = attributeOf(event, "datacontenttype");
-  if (data.kind === "json" || (isJson(contentType) && isJsonText(data.bytes))) {
+  if (data.kind === "json" || (isJson(contentType) && isJsonText(data.bytes, jsonData))) {
     return Buffer.concat([Buffer.from(`${attributes},"data":`), data.bytes, CLOSE_OBJECT]);
   }
   if (data.kind === "text") {
@@ -243,13 +258,16 @@ function isJson(contentType: string | undefined): boolean {
 }
 
 /** Whether bytes that claim to be JSON are: else they would break the document that they are put into. */
-function isJsonText(bytes: Buffer): boolean {
+function isJsonText(bytes: Buffer, jsonData: JsonData): boolean {
   if (!isUtf8(bytes)) return false;
   const scanner = new JsonScanner(bytes);
   try {
+    scanner.peek();
+    const start = scanner.position;
     scanner.skipValue(1);
+    const end = scanner.position;
     scanner.expectEnd();
-    return true;
+    return jsonData === "readable" || (start === 0 && end === bytes.length);
   } catch {
     return false;
   }

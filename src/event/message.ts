@@ -24,7 +24,7 @@ export interface WireMessage {
 type HeaderValue = string | number | boolean | Buffer;
 
 export interface EncodedMessage extends WireMessage {
-  /** `structured` although binary was asked for when the event does not fit the binding's limits. */
+  /** `structured` although binary was asked for when that can't carry the event. */
   readonly mode: "binary" | "structured";
   readonly headers: readonly (readonly [name: string, value: HeaderValue])[];
 }
@@ -47,22 +47,23 @@ export function decodeMessage(binding: Binding, message: WireMessage, options: D
   return decodeStructured(message.body ?? Buffer.alloc(0), options);
 }
 
-/** Writes one event; in structured mode where that was asked for or binary mode would break a limit. */
+/** Writes one event; in structured mode where that was asked for or binary mode can't carry it. */
 export function encodeMessage(binding: Binding, event: Event, mode: "binary" | "structured"): EncodedMessage {
   if (mode === "binary") {
     const message = encodeBinary(binding, event);
-    if (fits(message, binding.limits)) return message;
+    if (message !== undefined && fits(message, binding.limits)) return message;
   }
   const property = binding.contentType.place === "property";
   return {
     mode: "structured",
     contentType: property ? STRUCTURED_JSON : undefined,
     headers: property ? [] : [[binding.contentType.header, STRUCTURED_JSON]],
-    body: encodeStructured(event),
+    body: encodeStructured(event, "exact"),
   };
 }
 
-function encodeBinary(binding: Binding, event: Event): EncodedMessage {
+/** Undefined where the data is itself an event, which the content type of the message would have taken for this one. */
+function encodeBinary(binding: Binding, event: Event): EncodedMessage | undefined {
   const { place, header } = binding.contentType;
   const { data } = event;
   const prefix = binding.prefix.write;
@@ -72,6 +73,7 @@ function encodeBinary(binding: Binding, event: Event): EncodedMessage {
     if (attribute.name === "datacontenttype") contentType = attribute.value;
     else headers.push([prefix + attribute.name, encodeValue(binding, attribute)]);
   }
+  if (contentType !== undefined && place !== "attribute" && isCloudEventsMediaType(contentType)) return undefined;
   if (contentType !== undefined && place === "header") headers.push([header, contentType]);
   if (contentType !== undefined && place === "attribute") headers.push([`${prefix}datacontenttype`, contentType]);
   if (!binding.keepsEmptyBody) {

@@ -6,7 +6,8 @@
  * A place may hold any character, so each is percent-encoded: commas, which separate, `%`, which encodes, and all that
  * an attribute or a header could not carry as it is. That is injective, so encoded places compare like places.
  */
-import { attributeOf, type Event, withAttribute } from "../event/event.ts";
+import { attributeOf, type Event } from "../event/event.ts";
+import { withAttribute } from "../event/with-attribute.ts";
 
 const ATTRIBUTE = "bridgevia";
 

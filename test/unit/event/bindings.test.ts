@@ -1,9 +1,10 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { BINDINGS, type Binding } from "../../../src/event/bindings.ts";
-import { attributeOf, type Event, withAttribute } from "../../../src/event/event.ts";
+import { attributeOf, type Event } from "../../../src/event/event.ts";
 import { type DecodeOptions, decodeHttp, encodeHttpBinary } from "../../../src/event/http.ts";
 import { decodeMessage, encodeMessage, type WireMessage } from "../../../src/event/message.ts";
+import { withAttribute } from "../../../src/event/with-attribute.ts";
 import {
   anyEvent,
   binaryEvent,
@@ -71,6 +72,21 @@ describe.each(TABLE)("the binding %s", (_name, binding) => {
         expect(decodeMessage(binding, carried, STRICT).data?.bytes).toEqual(bytes);
       }
     }
+  });
+
+  it("does not let an event that is the data of another be taken for it", () => {
+    const inner = Buffer.from(JSON.stringify({ ...REQUIRED_MEMBERS, id: "inner" }));
+    for (const contentType of ["application/cloudevents+json", "Application/CloudEvents-batch+json; a=b"]) {
+      const attribute = { name: "datacontenttype", type: "string", value: contentType } as const;
+      const event: Event = { ...withAttribute(binaryEvent([]), attribute), data: { kind: "binary", bytes: inner } };
+      expect(essence(decodeMessage(binding, encodeMessage(binding, event, "binary"), STRICT))).toEqual(essence(event));
+    }
+  });
+
+  it("keeps the space around JSON in structured mode too", () => {
+    const event = binaryEvent(["content-type", "application/json"], Buffer.from(' {"a": 1}\n'));
+    const decoded = decodeMessage(binding, encodeMessage(binding, event, "structured"), STRICT);
+    expect(decoded.data?.bytes).toEqual(event.data?.bytes);
   });
 
   it("refuses what HTTP refuses, by name", () => {

@@ -2,8 +2,9 @@ import { createServer, request } from "node:http";
 import type { AddressInfo } from "node:net";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { type Event, withAttribute } from "../../../src/event/event.ts";
+import type { Event } from "../../../src/event/event.ts";
 import { decodeHttp, encodeHttpBinary } from "../../../src/event/http.ts";
+import { withAttribute } from "../../../src/event/with-attribute.ts";
 import { anyEvent, binaryEvent, essence, first, lenient, REQUIRED_HEADERS, STRICT, textualEssence } from "./support.ts";
 
 const withExt = (value: string) => withAttribute(binaryEvent([]), { name: "ext", type: "string", value });
@@ -46,6 +47,14 @@ describe("writing binary mode", () => {
 
   it("leaves values alone for receivers that do not decode, as bytes of UTF-8", () => {
     expect(headerOf(withExt('50% "é"'), "ce-ext", "raw")).toBe(Buffer.from('50% "é"').toString("latin1"));
+  });
+
+  it("writes structured mode where the data is an event, which would be taken for the one that is sent", () => {
+    const inner = Buffer.from('{"specversion":"1.0","id":"inner","source":"/s","type":"t"}');
+    const attribute = { name: "datacontenttype", type: "string", value: "application/cloudevents+json" } as const;
+    const event: Event = { ...withAttribute(binaryEvent([]), attribute), data: { kind: "binary", bytes: inner } };
+    const { headers, body } = encodeHttpBinary(event);
+    expect(essence(first(decodeHttp(headers, body, STRICT).events))).toEqual(essence(event));
   });
 
   it("reads back what it wrote", () => {

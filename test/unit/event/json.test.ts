@@ -1,7 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { type Attribute, attributeOf, type Event, withAttribute } from "../../../src/event/event.ts";
+import { type Attribute, attributeOf, type Event } from "../../../src/event/event.ts";
 import { decodeHttp, encodeHttpBatch, encodeHttpBinary, encodeHttpStructured } from "../../../src/event/http.ts";
+import { withAttribute } from "../../../src/event/with-attribute.ts";
 import {
   anyEvent,
   BATCH,
@@ -10,6 +11,7 @@ import {
   first,
   jsonEvent,
   lenient,
+  REQUIRED_MEMBERS,
   refusal,
   STRICT,
   STRUCTURED,
@@ -125,6 +127,37 @@ describe("reading the JSON format", () => {
       }),
       { numRuns: 2_000 },
     );
+  });
+});
+
+describe("setting an attribute", () => {
+  it("keeps an event in the mode it came in", () => {
+    expect(withAttribute(binaryEvent([]), ext("string", "x")).structured).toBeUndefined();
+    const event = withAttribute(jsonEvent({ ext: 1, data: [1] }), ext("integer", "2"));
+    expect(JSON.parse(event.structured?.toString() ?? "")).toEqual({ ...REQUIRED_MEMBERS, ext: 2, data: [1] });
+    expect(jsonEvent(event.structured?.toString() ?? "")).toEqual(event);
+  });
+
+  it("leaves JSON data a view of the document, which is stored once then", () => {
+    const { data, structured } = withAttribute(
+      jsonEvent('{"specversion":"1.0","id":"1","source":"/s","type":"t","data":1.00}'),
+      ext("string", "x"),
+    );
+    expect(data?.bytes.buffer).toBe(structured?.buffer);
+    expect(data?.bytes.byteOffset).toBe((structured?.byteOffset ?? 0) + (structured?.indexOf("1.00") ?? 0));
+  });
+
+  it.each([
+    { datacontenttype: "text/plain", data: 'é "x"' },
+    { datacontenttype: "application/octet-stream", data_base64: "AP8=" },
+    { datacontenttype: "application/json", data_base64: "MQo=" },
+    { data_base64: "" },
+    { data: null },
+    {},
+  ])("keeps the data of %j", (members) => {
+    const event = jsonEvent(members);
+    const changed = withAttribute(event, ext("string", "x"));
+    expect(jsonEvent(changed.structured?.toString() ?? "").data?.bytes).toEqual(event.data?.bytes);
   });
 });
 

@@ -1,7 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { type Event, withAttribute } from "../../../src/event/event.ts";
+import type { Event } from "../../../src/event/event.ts";
 import { readRecord, recordBytes, recordEnd, recordHasIdentity, writeRecord } from "../../../src/event/record.ts";
+import { withAttribute } from "../../../src/event/with-attribute.ts";
 import { anyEvent, binaryEvent, jsonEvent, lenient, refusal } from "./support.ts";
 
 /** Writes into a buffer full of rubbish, some way in, and hands back the record. */

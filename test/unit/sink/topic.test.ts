@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { attributeOf, type Event } from "../../../src/event/event.ts";
+import { decodeStructured } from "../../../src/event/json.ts";
 import { systemClock } from "../../../src/runtime/clock.ts";
 import type { Delivery, Sink, SinkResult } from "../../../src/sink/port.ts";
 import { openTopicSink, type TopicSinkOptions } from "../../../src/sink/topic.ts";
@@ -16,8 +17,13 @@ function event(bridgevia?: string, id = "1"): Event {
     { name: "type", type: "string", value: "com.example.created" },
     ...(bridgevia === undefined ? [] : [{ name: "bridgevia", type: "string", value: bridgevia } as const]),
   ] as const;
-  const structured = Buffer.from("{}");
-  return { id, source: "/shop", type: "com.example.created", attributes, data: undefined, structured };
+  return { id, source: "/shop", type: "com.example.created", attributes, data: undefined, structured: undefined };
+}
+
+/** An event that came in structured mode. */
+function decodedDocument(members: object): Event {
+  const required = { specversion: "1.0", id: "1", source: "/shop", type: "com.example.created" };
+  return decodeStructured(Buffer.from(JSON.stringify({ ...required, ...members })), { strict: true, leniency() {} });
 }
 
 function deliveryOf(of: Event): Delivery {
@@ -74,7 +80,19 @@ describe("an event that is forwarded", () => {
     expect(forwarded?.attributes.slice(0, 3)).toEqual(original.attributes);
   });
 
-  it("is not sent on as the document it came in, which lacks the new place", async () => {
+  it("stays a document where it came as one, with the new place in it", async () => {
+    const { sink, published } = rig();
+    const original = decodedDocument({ count: 5, data: { price: 1.5 } });
+    await deliverOne(sink, original);
+    const [forwarded] = published;
+    expect(JSON.parse(forwarded?.structured?.toString() ?? "")).toEqual({
+      ...{ specversion: "1.0", id: "1", source: "/shop", type: "com.example.created" },
+      ...{ count: 5, bridgevia: "eu-1/orders", data: { price: 1.5 } },
+    });
+    expect(forwarded?.data).toEqual(original.data);
+  });
+
+  it("does not become a document where it came as none", async () => {
     const { sink, published } = rig();
     await deliverOne(sink, event());
     expect(published[0]?.structured).toBeUndefined();
