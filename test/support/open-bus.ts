@@ -11,6 +11,7 @@ import { adapters } from "../../adapters/index.ts";
 import type { OpenTransport } from "../../src/bus/context.ts";
 import { type OwnedBus, openBus } from "../../src/bus/open-bus.ts";
 import { loadPlan } from "../../src/config/load.ts";
+import type { Plan } from "../../src/config/plan.ts";
 import { openEgress } from "../../src/egress/egress.ts";
 import type { Event } from "../../src/event/event.ts";
 import { type Adapters, openTransports } from "../../src/open-transport.ts";
@@ -30,6 +31,7 @@ const silent: Logger = { debug() {}, info() {}, warn() {}, error() {} };
 
 export interface TestBus {
   readonly bus: OwnedBus;
+  readonly plan: Plan;
   readonly store: Store;
   /** By name, as the configuration has them. */
   readonly transports: ReadonlyMap<string, OpenTransport>;
@@ -68,6 +70,7 @@ export async function openTestBus({ directory, yaml, wrapStore = (store) => stor
   });
   return {
     bus,
+    plan,
     store,
     transports,
     async publish(topic, ids, type = "test") {
