@@ -84,7 +84,7 @@ class CrashRun {
 
   constructor(dataDir: string, seed: number, sinks: Sinks) {
     this.#random = seededRandom(seed);
-    this.#supervisor = new Supervisor(dataDir);
+    this.#supervisor = new Supervisor({ dataDir });
     this.#publishers = new Publishers(this.#supervisor, this.#ledger, this.#random);
     this.#sinks = sinks;
     sinks.answer = (request) => this.#answer(request);

@@ -1,18 +1,18 @@
 /** Keeps one bus running on one data directory over many violent ends, and says where it is now. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Reply, type RequestOptions, send } from "../support/http.ts";
-import { FailedStart, type Pulsebus, startPulsebus } from "../support/pulsebus.ts";
+import { FailedStart, type Pulsebus, type StartOptions, startPulsebus } from "../support/pulsebus.ts";
 
 const RETRY_MS = 20;
 
 export class Supervisor {
-  readonly #dataDir: string;
+  readonly #options: StartOptions & { readonly dataDir: string };
   #epoch = 0;
   #next = Promise.withResolvers<Pulsebus>();
   #isUp = false;
 
-  constructor(dataDir: string) {
-    this.#dataDir = dataDir;
+  constructor(options: StartOptions & { readonly dataDir: string }) {
+    this.#options = options;
   }
 
   /** The number of the process that runs, or is being started. */
@@ -22,14 +22,14 @@ export class Supervisor {
 
   async start(): Promise<void> {
     this.#epoch += 1;
-    this.#up(await startPulsebus({ dataDir: this.#dataDir }));
+    this.#up(await startPulsebus(this.#options));
   }
 
   /** Starts a process and kills it after this time, whether it listens by then or not. */
   async startAndKill(afterMs: number): Promise<void> {
     this.#epoch += 1;
     try {
-      const started = await startPulsebus({ dataDir: this.#dataDir, killSignal: AbortSignal.timeout(afterMs) });
+      const started = await startPulsebus({ ...this.#options, killSignal: AbortSignal.timeout(afterMs) });
       this.#up(started);
       await started.exited;
       this.#down();
