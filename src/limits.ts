@@ -141,7 +141,7 @@ export const SKIP_FLUSH_MS = 1_000;
 /** `dedupe.window` of a topic. Beyond a day nobody repeats a publish; below a second nobody can. */
 export const DEDUPE_WINDOW_MS_MIN = 1_000;
 export const DEDUPE_WINDOW_MS_MAX = 24 * 60 * 60 * 1_000;
-/** Events that one topic of the embedded log recognizes, each 25 bytes of memory; the oldest are forgotten beyond. */
+/** Events that one topic of the embedded log recognizes, in 25 MB of memory; the oldest are forgotten beyond. */
 export const DEDUPE_EVENTS_MAX = 1_000_000;
 /** The same over all topics together: the topics with the most forget first. */
 export const DEDUPE_EVENTS_TOTAL_MAX = 2_000_000;

@@ -17,6 +17,7 @@ export const CAPABILITIES: Capabilities = {
   find: false,
   stats: { backlog: true, oldest: false },
   deliveryCount: true,
+  dedupe: false,
   limits: { eventBytes: MESSAGE_BYTES, attributeCount: "unbounded", batchCount: BATCH_COUNT_MAX },
 };
 

@@ -28,6 +28,7 @@ import { EmbeddedConsumer } from "./consumer.ts";
 import type { LogContext } from "./context.ts";
 import { beforeDeadline, every } from "./deadline.ts";
 import { closedError, groupNotFound, topicNotFound, toTransportError } from "./faults.ts";
+import { Forgetting } from "./forgetting.ts";
 import { Group, type HoldBack } from "./group.ts";
 import { numberOf } from "./position.ts";
 import { Progress } from "./progress.ts";
@@ -56,6 +57,7 @@ export const CAPABILITIES: Capabilities = {
   find: true,
   stats: { backlog: true, oldest: true },
   deliveryCount: false,
+  dedupe: true,
   limits: { eventBytes: EVENT_BYTES_MAX, attributeCount: "unbounded", batchCount: BATCH_COUNT_MAX },
 };
 
@@ -76,6 +78,7 @@ class EmbeddedTransport implements Transport {
   readonly #busId: string;
   readonly #context: LogContext;
   readonly #retention: Retention;
+  readonly #forgetting: Forgetting;
   readonly #closed = new AbortController();
   readonly #stopTimers: readonly (() => void)[];
   #closing: Promise<void> | undefined;
@@ -93,6 +96,7 @@ class EmbeddedTransport implements Transport {
       closed: this.#closed.signal,
     };
     this.#retention = new Retention(this.#context);
+    this.#forgetting = new Forgetting(this.#context);
     this.#load(loaded);
     this.#stopTimers = [
       every(clock, SKIP_FLUSH_MS, () => this.#flushSkipping()),
@@ -208,7 +212,13 @@ class EmbeddedTransport implements Transport {
     for (const stop of this.#stopTimers) stop();
     const drained = [...consumers].map((consumer) => consumer.close(deadline));
     await beforeDeadline(
-      Promise.all([...drained, commitQueue.drained(), progress.drained(), this.#retention.close()]),
+      Promise.all([
+        ...drained,
+        commitQueue.drained(),
+        progress.drained(),
+        this.#retention.close(),
+        this.#forgetting.close(),
+      ]),
       deadline,
       clock,
     );

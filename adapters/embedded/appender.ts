@@ -10,7 +10,7 @@ import type { Database } from "../../src/sqlite/database.ts";
 import type { PublishResult } from "../../src/transport/port.ts";
 import { Batch } from "./batch.ts";
 import type { BufferPool } from "./block.ts";
-import { Call, isText } from "./call.ts";
+import { allStored, Call, isText } from "./call.ts";
 import type { CommitQueue } from "./commit-queue.ts";
 import { appendFailure } from "./faults.ts";
 import type { Appended } from "./sql/append.ts";
@@ -26,6 +26,8 @@ export interface AppenderOptions {
 export interface AppendTarget {
   readonly id: number;
   readonly newestAt: number | undefined;
+  /** Undefined: whatever comes is stored. */
+  readonly dedupeWindowMs: number | undefined;
   committed(batch: Batch, appended: Appended): void;
 }
 
@@ -55,7 +57,7 @@ export class Appender {
         }
         index += 1;
       }
-      if (call.accepted === 0) return call.stored(this.#target.id, 0);
+      if (call.accepted === 0) return call.stored(allStored(this.#target.id, 0), 0);
       batch.addCall(call);
       this.#options.commitQueue.grew(batch, batch.bytes - bytesBefore);
       if (this.#collecting === undefined) this.#send(batch);
@@ -77,13 +79,13 @@ export class Appender {
     this.#collecting = undefined;
     // Time may jump back; blocks are in the order of time, so that a time is found by halving.
     const storedAt = Math.max(this.#options.clock.now(), this.#target.newestAt ?? 0);
-    return batch.seal(this.#target.id, storedAt);
+    return batch.seal(this.#target.id, storedAt, this.#target.dedupeWindowMs);
   }
 
   #committed(batch: Batch, appended: Appended): void {
     this.#options.commitQueue.done(batch);
     this.#options.buffers.give(appended.buffers);
-    batch.stored(this.#target.id, appended.first);
+    batch.stored(this.#target.id, appended);
     this.#target.committed(batch, appended);
   }
 

@@ -23,6 +23,33 @@ class Stored {
   }
 }
 
+/** Stored before: the position is the one that it has had since. */
+class Duplicate extends Stored {
+  readonly duplicate = true;
+}
+
+/** What became of the accepted events of a batch, by index over all its calls. */
+export type Outcomes = (index: number) => PublishResult;
+
+/** All are stored, with numbers from `first` on. */
+export function allStored(generation: number, first: number): Outcomes {
+  return (index) => new Stored(generation, first + index);
+}
+
+/** All but the duplicates, which are in the order of the events, are stored with numbers from `first` on. */
+export function someStored(
+  { generation, first, count }: { readonly generation: number; readonly first: number; readonly count: number },
+  duplicates: Iterable<{ readonly index: number; readonly number: number }>,
+): Outcomes {
+  const originals = new Map(Array.from(duplicates, ({ index, number }) => [index, number]));
+  let next = first;
+  const results = Array.from({ length: count }, (_, index) => {
+    const original = originals.get(index);
+    return original === undefined ? new Stored(generation, next++) : new Duplicate(generation, original);
+  });
+  return (index) => results[index] as PublishResult;
+}
+
 export class Call {
   readonly deadline: number;
   readonly #events: readonly Event[];
@@ -56,10 +83,10 @@ export class Call {
     return refusal !== undefined;
   }
 
-  /** Its accepted events have numbers from `first` on. */
-  stored(generation: number, first: number): void {
-    let number = first;
-    this.#answer(() => new Stored(generation, number++));
+  /** Its accepted events are those from index `start` on. */
+  stored(outcomes: Outcomes, start: number): void {
+    let index = start;
+    this.#answer(() => outcomes(index++));
   }
 
   failed(result: PublishResult): void {

@@ -2,6 +2,7 @@
 import type { Connection, Operation } from "../../src/sqlite/module.ts";
 import { appendWrites } from "./sql/append.ts";
 import { groupWrites } from "./sql/groups.ts";
+import { Identities, identityWrites } from "./sql/identities.ts";
 import { logReads } from "./sql/reads.ts";
 import { retentionWrites } from "./sql/retention.ts";
 import { topicReads, topicWrites } from "./sql/topics.ts";
@@ -11,9 +12,11 @@ export { migrations } from "./sql/schema.ts";
 export const owner = "embedded";
 
 export function prepareWrites(connection: Connection): Readonly<Record<string, Operation>> {
+  const identities = new Identities(connection);
   return {
-    ...appendWrites(connection),
-    ...topicWrites(connection),
+    ...appendWrites(connection, identities),
+    ...identityWrites(identities),
+    ...topicWrites(connection, identities),
     ...groupWrites(connection),
     ...retentionWrites(connection),
   };

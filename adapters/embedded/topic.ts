@@ -7,6 +7,7 @@ import { Dispatcher } from "./dispatcher.ts";
 import type { Group } from "./group.ts";
 import type { LogEntry } from "./log.ts";
 import type { Appended } from "./sql/append.ts";
+import type { Remembered } from "./sql/identities.ts";
 import type { CutResult } from "./sql/retention.ts";
 import type { TopicRow } from "./sql/topics.ts";
 import { Tail, type TailBudget } from "./tail.ts";
@@ -34,6 +35,8 @@ export class Topic implements AppendTarget {
   bytes: number;
   oldestAt: number | undefined;
   newestAt: number | undefined;
+  /** The oldest event that `dedupe` recognizes. */
+  remembered: Remembered | undefined;
   /** Healthy groups hold more than `maxBytes`, and the topic is to refuse new events then. */
   isFull = false;
   isDeleted = false;
@@ -47,6 +50,7 @@ export class Topic implements AppendTarget {
     this.bytes = row.bytes;
     this.oldestAt = row.oldestAt;
     this.newestAt = row.newestAt;
+    this.remembered = row.remembered;
     this.tail = new Tail(options.tailBudget);
     this.appender = new Appender(this, options);
     this.#onTooLarge = options.onTooLarge;
@@ -56,14 +60,20 @@ export class Topic implements AppendTarget {
     return this.bytes > this.settings.retention.maxBytes;
   }
 
+  get dedupeWindowMs(): number | undefined {
+    return this.settings.dedupe?.windowMs;
+  }
+
   /** HOT PATH. A commit is through: its events are new to everybody from here on. */
   committed(batch: Batch, { first, topicBytes }: Appended): void {
     if (this.isDeleted) return;
     if (first !== this.next) this.#lostTrack();
     this.bytes = topicBytes;
+    this.next = first + batch.events.length;
+    if (batch.events.length === 0) return; // all of them were duplicates
     this.oldestAt ??= batch.storedAt;
     this.newestAt = batch.storedAt;
-    this.next = first + batch.events.length;
+    if (batch.dedupeSince !== undefined) this.remembered ??= { first, storedAt: batch.storedAt };
     this.#dispatch(batch, first);
     if (this.isTooLarge) this.#onTooLarge(this);
   }

@@ -19,6 +19,7 @@ const CAPABILITIES: Capabilities = {
   find: false,
   stats: { backlog: false, oldest: false },
   deliveryCount: false,
+  dedupe: false,
   limits: { eventBytes: QUOTA.messageBytes, attributeCount: "unbounded", batchCount: QUOTA.requestMessages },
 };
 

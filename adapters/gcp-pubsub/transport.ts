@@ -37,6 +37,7 @@ const DEFAULTS: TopicSettings = {
   mode: "keep",
   key: undefined,
   provision: true,
+  dedupe: undefined,
   options: {},
 };
 /** A topic that need not exist: being told so is an answer, too. */

@@ -18,6 +18,7 @@ const CAPABILITIES: Capabilities = {
   find: true,
   stats: { backlog: true, oldest: true },
   deliveryCount: false,
+  dedupe: false,
   limits: { eventBytes: 1_000_000, attributeCount: "unbounded", batchCount: BATCH_COUNT_MAX },
 };
 

@@ -19,6 +19,7 @@ const CAPABILITIES: Capabilities = {
   find: false,
   stats: { backlog: true, oldest: true },
   deliveryCount: true,
+  dedupe: true,
   limits: { eventBytes: NATS_EVENT_BYTES_DEFAULT, attributeCount: "unbounded", batchCount: BATCH_COUNT_MAX },
 };
 

@@ -15,6 +15,8 @@ export type Origin = "api" | "config" | "internal";
 export interface OpenTopic {
   readonly name: string;
   readonly strict: boolean;
+  /** Whether an event that was published before is answered with where it is stored, and not stored again. */
+  readonly dedupes: boolean;
   readonly counters: TopicCounters;
   /** One result per event, by index, after durable storage. Never rejects. */
   publish(events: readonly Event[]): Promise<readonly PublishResult[]>;
@@ -23,6 +25,8 @@ export interface OpenTopic {
 /** Plain fields, read when metrics are scraped. */
 export interface TopicCounters {
   published: number;
+  /** Events that were not stored because they had been before, whoever published them. */
+  duplicates: number;
   /** By error code. */
   refused: Record<string, number>;
   /** By leniency that reading needed. */

@@ -5,11 +5,14 @@
  * crash in between leaves the intent, and the next start carries it out. A topic's transport and address never change:
  * that would leave its subscriptions behind.
  */
+
+import { capabilityFault } from "../config/capability-faults.ts";
 import type { TopicPlan } from "../config/plan.ts";
 import { resolveTopic } from "../config/topic.ts";
 import { PulsebusError } from "../errors.ts";
 import type { Event } from "../event/event.ts";
 import { PUBLISH_TIMEOUT_MS, TOPICS_MAX } from "../limits.ts";
+import { joinPointer } from "../pointer.ts";
 import type { Page } from "../store/port.ts";
 import type { Publisher, PublishResult, Transport } from "../transport/port.ts";
 import type { OpenTopic, Origin, TopicCounters, TopicView } from "./bus.ts";
@@ -30,22 +33,35 @@ export class Topic implements OpenTopic {
   readonly transport: Transport;
   readonly name: string;
   readonly strict: boolean;
-  readonly counters: TopicCounters = { published: 0, refused: {}, leniencies: {} };
+  readonly dedupes: boolean;
+  readonly counters: TopicCounters;
   readonly publisher: Publisher;
   readonly #now: () => number;
 
-  constructor(record: Pick<TopicRecord, "plan" | "origin">, transport: Transport, now: () => number) {
+  constructor(
+    record: Pick<TopicRecord, "plan" | "origin">,
+    transport: Transport,
+    { now, counters }: { readonly now: () => number; readonly counters: TopicCounters },
+  ) {
     this.plan = record.plan;
     this.origin = record.origin;
     this.name = record.plan.name;
     this.strict = record.plan.strict;
+    this.dedupes = record.plan.settings.dedupe !== undefined;
+    this.counters = counters;
     this.transport = transport;
     this.publisher = transport.publisher(record.plan.address);
     this.#now = now;
   }
 
   publish(events: readonly Event[]): Promise<readonly PublishResult[]> {
-    return this.publisher.publish(events, this.#now() + PUBLISH_TIMEOUT_MS);
+    const results = this.publisher.publish(events, this.#now() + PUBLISH_TIMEOUT_MS);
+    return this.dedupes ? results.then((all) => this.#countDuplicates(all)) : results;
+  }
+
+  #countDuplicates(results: readonly PublishResult[]): readonly PublishResult[] {
+    for (const result of results) if (result.ok && result.duplicate) this.counters.duplicates += 1;
+    return results;
   }
 
   place(): Promise<string> {
@@ -73,7 +89,7 @@ export class Topics {
       else await this.#provision(record, record.state === "provisioning");
     }
     for (const plan of internal) await this.#apply(plan, "internal");
-    for (const plan of configured) await this.#apply(this.#withOptions(plan), "config");
+    for (const plan of configured) await this.#apply(this.#feasible(plan, joinPointer("/topics", plan.name)), "config");
   }
 
   get(name: string): Topic | undefined {
@@ -108,7 +124,7 @@ export class Topics {
   }
 
   create(name: string, input: unknown): Promise<{ created: boolean; topic: Topic }> {
-    const plan = this.#withOptions(resolveTopic(name, input, this.#context.plan.topicDefaults));
+    const plan = this.#feasible(resolveTopic(name, input, this.#context.plan.topicDefaults), "");
     return this.#queue.run(name, async () => {
       const existing = this.#topics.get(name);
       if (existing === undefined) return { created: true, topic: await this.#create({ plan, origin: "api" }) };
@@ -128,10 +144,13 @@ export class Topics {
     });
   }
 
-  /** The adapter's own settings, checked by it. */
-  #withOptions(plan: TopicPlan): TopicPlan {
-    const options = this.#context.transports.get(plan.transport)?.topicOptions(plan.settings.options);
-    return options === undefined ? plan : { ...plan, settings: { ...plan.settings, options } };
+  /** With the adapter's own settings as it has checked them. Throws when the transport can't do what the topic asks for. */
+  #feasible(plan: TopicPlan, at: string): TopicPlan {
+    const open = this.#context.transports.get(plan.transport);
+    if (open === undefined) return plan;
+    const fault = capabilityFault(plan, open.transport.capabilities, at);
+    if (fault !== undefined) throw fault;
+    return { ...plan, settings: { ...plan.settings, options: open.topicOptions(plan.settings.options) } };
   }
 
   #createOnPublish(name: string): Promise<Topic> {
@@ -163,7 +182,10 @@ export class Topics {
   async #provision(record: TopicRecord, isNew: boolean): Promise<Topic> {
     const { plan } = record;
     const transport = transportOf(this.#context, plan.transport);
-    const topic = new Topic(record, transport, () => this.#context.clock.now());
+    const topic = new Topic(record, transport, {
+      now: () => this.#context.clock.now(),
+      counters: this.#topics.get(plan.name)?.counters ?? { published: 0, duplicates: 0, refused: {}, leniencies: {} },
+    });
     try {
       await transport.provision(plan.address, plan.settings);
     } catch (error) {

@@ -41,6 +41,7 @@ const WORDINGS: { readonly [Name in CapabilityName]: Wording<Capabilities[Name]>
     words: ({ backlog, oldest }) => (backlog ? `number${oldest ? " and age" : ""}` : "unknown"),
   },
   deliveryCount: { label: "counts the deliveries of an event", words: yesOrNo },
+  dedupe: { label: "stores an event once that is published again", words: yesOrNo },
   limits: {
     label: "largest event, attributes, events in a call",
     words: ({ eventBytes, attributeCount, batchCount }) =>

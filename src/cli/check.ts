@@ -1,5 +1,6 @@
 /** `pulsebus check`: what a configuration amounts to, without running it. Needs no server. */
 import type { Command } from "commander";
+import { refuseIncapable } from "../config/capability-faults.ts";
 import { loadPlan } from "../config/load.ts";
 import { describePlan, renderPlan } from "../config/render.ts";
 import { warnings } from "../config/warnings.ts";
@@ -17,8 +18,9 @@ export function defineCheck(command: Command, context: CommandContext): void {
   addJsonOption(addConfigurationOptions(command)).action(async ({ json, ...options }: CheckOptions) => {
     const output = new Output(context.terminal, json === true);
     const plan = await loadPlan(loadOptions(options, context));
-    for (const warning of warnings(plan, await declaredCapabilities(plan.transports, context)))
-      output.note(`warning: ${warning}`);
+    const capabilities = await declaredCapabilities(plan.transports, context);
+    refuseIncapable(plan, capabilities);
+    for (const warning of warnings(plan, capabilities)) output.note(`warning: ${warning}`);
     output.result(describePlan(plan), renderPlan(plan).trimEnd());
   });
   addExamples(command, [

@@ -22,6 +22,7 @@ export interface TopicInput extends TopicDefaultsInput {
   readonly mode?: TopicSettings["mode"];
   readonly key?: string;
   readonly provision?: boolean;
+  readonly dedupe?: { readonly window: string };
   readonly options?: TopicSettings["options"];
 }
 

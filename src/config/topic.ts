@@ -1,5 +1,5 @@
 /** Topics: from what the user wrote to what the bus runs. */
-import { SETTING_BYTES_MAX, SETTING_MS_MAX } from "../limits.ts";
+import { DEDUPE_WINDOW_MS_MAX, DEDUPE_WINDOW_MS_MIN, SETTING_BYTES_MAX, SETTING_MS_MAX } from "../limits.ts";
 import { faultAt } from "../pointer.ts";
 import { checkTopicName } from "../subscription/names.ts";
 import type { TopicSettings } from "../transport/port.ts";
@@ -34,6 +34,7 @@ export const TOPIC_DEFAULTS: TopicDefaults = {
     mode: "keep",
     key: undefined,
     provision: true,
+    dedupe: undefined,
     options: {},
   },
 };
@@ -52,8 +53,14 @@ export function planTopic(name: string, input: TopicInput, defaults: TopicDefaul
     address: input.address ?? name,
     ...common,
     place: input.place ?? defaults.place,
-    settings: { ...common.settings, ...planNative(input) },
+    settings: { ...common.settings, ...planNative(input), dedupe: planDedupe(input, at) },
   };
+}
+
+function planDedupe({ dedupe }: TopicInput, at: string): TopicSettings["dedupe"] {
+  if (dedupe === undefined) return undefined;
+  const windowAt = `${at}/dedupe/window`;
+  return { windowMs: parseDurationBetween(dedupe.window, DEDUPE_WINDOW_MS_MIN, DEDUPE_WINDOW_MS_MAX, windowAt) };
 }
 
 function planNative({ envelope, mode, key, provision, options }: TopicInput) {
@@ -114,8 +121,11 @@ function settingBytes(size: SizeInput | undefined, at: string): number | undefin
 
 /** A topic in the form in which users write it, with what its transport acts on and every default. */
 export function describeTopic({ transport, address, strict, place, settings }: TopicPlan): TopicInput {
-  const { retention, holdBackMs, whenFull, envelope, mode, key, provision, options } = settings;
-  const common = { address, ...(place === undefined ? {} : { place }), transport, strict };
+  const { retention, holdBackMs, whenFull, envelope, mode, key, provision, dedupe, options } = settings;
+  const common = {
+    ...{ address, ...(place === undefined ? {} : { place }), transport, strict },
+    ...(dedupe && { dedupe: { window: formatDuration(dedupe.windowMs) } }),
+  };
   if (transport !== EMBEDDED) return { ...common, envelope, mode, ...(key && { key }), provision, options };
   return { ...common, ...describeEmbedded({ retention, holdBackMs, whenFull }) };
 }

@@ -92,6 +92,17 @@ export function recordHasIdentity(source: Buffer, offset: number, sourceAttribut
   return head.includes(`\nid=${id}\n`) && head.includes(`\nsource=${sourceAttribute}\n`);
 }
 
+/** Source and id of the record at `offset`; decodes no other attribute. */
+export function recordIdentity(source: Buffer, offset: number): { readonly source: string; readonly id: string } {
+  const head = readHead(source, offset);
+  return { source: valueIn(head, "\nsource="), id: valueIn(head, "\nid=") };
+}
+
+function valueIn(head: string, start: string): string {
+  const at = head.indexOf(start) + start.length;
+  return head.slice(at, head.indexOf("\n", at));
+}
+
 function headOf(attributes: readonly Attribute[]): string {
   let tags = "";
   let lines = "\n";

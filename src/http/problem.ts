@@ -56,6 +56,10 @@ export interface Problem {
 
 export interface StoreResult {
   readonly stored: "yes" | "no" | "unknown";
+  /** Where it is stored. */
+  readonly position?: string;
+  /** It was published before: `position` is where it has been since. */
+  readonly duplicate?: true;
   readonly type?: string;
   readonly detail?: string;
 }

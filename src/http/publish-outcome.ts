@@ -45,6 +45,11 @@ export function publishFailure(results: readonly PublishResult[]): PublishFailur
   };
 }
 
+/** What a topic with `dedupe` answers when every event is stored: where each one is, and whether it was before. */
+export function storedBody(results: readonly PublishResult[]): Buffer {
+  return Buffer.from(JSON.stringify({ results: results.map(storeResult) }));
+}
+
 /** The code that a transport's error is counted and shown under; its cause may tell that it is room that is missing. */
 export function codeOf(error: TransportError): ErrorCode {
   const isFull = error.cause instanceof PulsebusError && error.cause.code === "storage-full";
@@ -61,6 +66,10 @@ function userError(error: TransportError, index: number | undefined): PulsebusEr
 }
 
 function storeResult(result: PublishResult): StoreResult {
-  if (result.ok) return { stored: "yes" };
+  if (result.ok) return { stored: "yes", ...placeOf(result) };
   return { stored: result.stored, type: problemType(codeOf(result.error)), detail: result.error.message };
+}
+
+function placeOf({ position, duplicate }: Extract<PublishResult, { ok: true }>): Partial<StoreResult> {
+  return { ...(position === undefined ? {} : { position }), ...(duplicate === undefined ? {} : { duplicate }) };
 }

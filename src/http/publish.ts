@@ -20,7 +20,7 @@ import { readBody, refuseUnread } from "./body.ts";
 import type { Guard } from "./guard.ts";
 import type { Lifecycle } from "./lifecycle.ts";
 import { type Problem, problemOf, writeProblem } from "./problem.ts";
-import { codeOf, publishFailure } from "./publish-outcome.ts";
+import { codeOf, publishFailure, storedBody } from "./publish-outcome.ts";
 
 export interface PublishContext {
   readonly bus: Pick<Bus, "openTopic">;
@@ -144,19 +144,20 @@ export class PublishHandler {
   #conclude(exchange: Exchange, topic: OpenTopic, results: readonly PublishResult[]): void {
     const { counters } = topic;
     for (const result of results) {
-      if (result.ok) counters.published += 1;
-      else count(counters.refused, codeOf(result.error));
+      if (!result.ok) count(counters.refused, codeOf(result.error));
+      else if (!result.duplicate) counters.published += 1; // the topic counts its duplicates
     }
     const failure = publishFailure(results);
-    if (failure === undefined) this.#accept(exchange);
+    if (failure === undefined) this.#accept(exchange, topic.dedupes ? storedBody(results) : undefined);
     else this.#answer(exchange, { ...problemOf(failure.error, this.#context.logger), ...failure.members });
   }
 
-  #accept({ res, startedAt }: Exchange): void {
+  #accept({ res, startedAt }: Exchange, body: Buffer | undefined): void {
     const { lifecycle, metrics } = this.#context;
     metrics.seconds.observe((performance.now() - startedAt) / 1_000);
     lifecycle.prepare(res);
-    res.writeHead(202, ACCEPTED).end();
+    if (body === undefined) res.writeHead(202, ACCEPTED).end();
+    else res.writeHead(202, { "Content-Type": "application/json", "Content-Length": body.length }).end(body);
   }
 
   /** Nothing of the request was stored. */

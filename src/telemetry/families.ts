@@ -29,6 +29,12 @@ const TOPIC_FAMILIES: readonly BusFamily[] = [
   },
   {
     kind: "counter",
+    name: "pulsebus_events_duplicates_total",
+    help: "Events of topics with dedupe that were stored before and so were not again, published over HTTP or forwarded.",
+    samples: (scrape) => perTopic(scrape, ({ duplicates }) => [{ labels: {}, value: duplicates }]),
+  },
+  {
+    kind: "counter",
     name: "pulsebus_events_refused_total",
     help: "Refused events (a request that can't be read counts as one) by problem code; no topic: none was found.",
     samples: (scrape) => [

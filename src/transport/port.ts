@@ -89,6 +89,8 @@ export interface Capabilities {
   readonly stats: { readonly backlog: boolean; readonly oldest: boolean };
   /** Whether items carry how often they were delivered. */
   readonly deliveryCount: boolean;
+  /** Whether a topic may have `TopicSettings.dedupe`. */
+  readonly dedupe: boolean;
   readonly limits: {
     /** Of one event on the wire, attributes included. */
     readonly eventBytes: number;
@@ -97,9 +99,12 @@ export interface Capabilities {
   };
 }
 
-/** `no`: proven not stored. `unknown`: a timeout or a lost connection; sending it again may duplicate. */
+/**
+ * `duplicate`: on a topic with `dedupe`, the event was stored before; the position is the one it has had since then.
+ * `no`: proven not stored. `unknown`: a timeout or a lost connection; sending it again may duplicate.
+ */
 export type PublishResult =
-  | { readonly ok: true; readonly position: Position | undefined }
+  | { readonly ok: true; readonly position: Position | undefined; readonly duplicate?: true }
   | { readonly ok: false; readonly error: TransportError; readonly stored: "no" | "unknown" };
 
 export interface Publisher {
@@ -259,6 +264,11 @@ export interface TopicSettings {
   readonly key: string | undefined;
   /** False where the operator owns the broker: `provision` and `createGroup` then only check that all is there. */
   readonly provision: boolean;
+  /**
+   * Within `windowMs` after an event was stored, one with the same source and id is answered as its `duplicate` and not
+   * stored, however the publishes come: in one call, at the same time, after a restart. Undefined: all are stored.
+   */
+  readonly dedupe: { readonly windowMs: number } | undefined;
   /** The adapter's own, valid by `$defs.topic` of its schema. */
   readonly options: Readonly<Record<string, unknown>>;
 }

@@ -215,7 +215,8 @@ export class MemoryBus implements Bus {
       items,
       name: view.plan.name,
       strict: view.plan.strict,
-      counters: { published: 0, refused: {}, leniencies: {} },
+      dedupes: view.plan.settings.dedupe !== undefined,
+      counters: { published: 0, duplicates: 0, refused: {}, leniencies: {} },
       publish: (events) => this.storing(events) ?? Promise.resolve(events.map((event) => store(items, event))),
     };
   }

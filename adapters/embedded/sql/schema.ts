@@ -12,6 +12,11 @@
  * A group has read everything below `next` except `open` (a JSON array of numbers): what it was handed and has not
  * settled; what lies before `began` never was its to receive. While `in_use`, a process consumes it and the row may be
  * older than what was handed out.
+ *
+ * A topic with `dedupe` remembers which events it has stored, also those that retention has removed since. A row of
+ * identities is of events `first`, `first + 1`, ... of one commit: 16 bytes for each, back to back (`identity.ts`). Rows
+ * are only added at the end and removed at the beginning, so that remembering costs one more page in a commit however many
+ * events are remembered; what finds an identity among them is an index in memory (`identity-index.ts`).
  */
 export const migrations = [
   `
@@ -44,5 +49,14 @@ export const migrations = [
     in_use INTEGER NOT NULL,
     UNIQUE (topic, name)
   );
+  `,
+  `
+  CREATE TABLE embedded_identities (
+    topic INTEGER NOT NULL,
+    first INTEGER NOT NULL,
+    stored_at INTEGER NOT NULL,
+    identities BLOB NOT NULL,
+    PRIMARY KEY (topic, first)
+  ) WITHOUT ROWID;
   `,
 ] as const;

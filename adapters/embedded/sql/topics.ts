@@ -1,8 +1,10 @@
 /** Operations on topics: load, provision, deprovision, and the removal of a deleted topic's blocks in small steps. */
 
+import { DEDUPE_FORGET_ROWS_MAX } from "../../../src/limits.ts";
 import type { Connection, Operation } from "../../../src/sqlite/module.ts";
 import type { TopicSettings } from "../../../src/transport/port.ts";
 import { type GroupRow, selectGroups } from "./groups.ts";
+import type { Identities, Remembered } from "./identities.ts";
 
 export interface TopicRow {
   readonly id: number;
@@ -14,12 +16,14 @@ export interface TopicRow {
   /** When the oldest and the newest event that are kept were stored. */
   readonly oldestAt: number | undefined;
   readonly newestAt: number | undefined;
+  /** For `dedupe`; undefined when nothing is remembered. */
+  readonly remembered: Remembered | undefined;
 }
 
 export interface Loaded {
   readonly topics: readonly TopicRow[];
   readonly groups: readonly GroupRow[];
-  /** Deleted topics that still have blocks. */
+  /** Deleted topics of which something is left. */
   readonly deleted: readonly number[];
 }
 
@@ -42,15 +46,19 @@ interface StoredTopic {
   readonly settings: string;
   readonly oldest_at: number | null;
   readonly newest_at: number | null;
+  readonly remembered_first: number | null;
+  readonly remembered_at: number | null;
 }
 
 const SELECT_TOPICS = `
   SELECT id, address, first, next, bytes, settings,
     (SELECT stored_at FROM embedded_blocks WHERE topic = t.id ORDER BY first LIMIT 1) AS oldest_at,
-    (SELECT stored_at FROM embedded_blocks WHERE topic = t.id ORDER BY first DESC LIMIT 1) AS newest_at
+    (SELECT stored_at FROM embedded_blocks WHERE topic = t.id ORDER BY first DESC LIMIT 1) AS newest_at,
+    (SELECT first FROM embedded_identities WHERE topic = t.id ORDER BY first LIMIT 1) AS remembered_first,
+    (SELECT stored_at FROM embedded_identities WHERE topic = t.id ORDER BY first LIMIT 1) AS remembered_at
   FROM embedded_topics AS t`;
 
-export function topicWrites(connection: Connection): Readonly<Record<string, Operation>> {
+export function topicWrites(connection: Connection, identities: Identities): Readonly<Record<string, Operation>> {
   const insert = connection.prepare(
     `INSERT INTO embedded_topics (address, first, next, bytes, settings) VALUES (?, 1, 1, 0, ?)
      ON CONFLICT (address) DO UPDATE SET settings = excluded.settings`,
@@ -76,7 +84,11 @@ export function topicWrites(connection: Connection): Readonly<Record<string, Ope
       return { result: row?.id };
     },
     "embedded.purge": ({ topic, maxBlocks }: Purge) => {
-      const more = deleteBlocks.run(topic, maxBlocks).changes === maxBlocks;
+      const forgotten = identities.forget({
+        ...{ topic, maxRows: DEDUPE_FORGET_ROWS_MAX },
+        ...{ storedBefore: Number.POSITIVE_INFINITY, numberBelow: Number.POSITIVE_INFINITY },
+      });
+      const more = deleteBlocks.run(topic, maxBlocks).changes === maxBlocks || forgotten.more;
       if (!more) deleteTopic.run(topic);
       return { result: more };
     },
@@ -107,5 +119,9 @@ function toTopic(row: StoredTopic | undefined): TopicRow | undefined {
     ...{ id, address, first, next, bytes, settings },
     oldestAt: row.oldest_at ?? undefined,
     newestAt: row.newest_at ?? undefined,
+    remembered:
+      row.remembered_first === null || row.remembered_at === null
+        ? undefined
+        : { first: row.remembered_first, storedAt: row.remembered_at },
   };
 }

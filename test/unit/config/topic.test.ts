@@ -19,6 +19,7 @@ it("a topic without a body is as the defaults of the configuration say", () => {
       mode: "keep",
       key: undefined,
       provision: true,
+      dedupe: undefined,
       options: {},
     },
   });
@@ -41,6 +42,9 @@ it.each<[name: string, input: unknown, code: string, at: string]>([
   ["orders", { holdBack: "0s" }, "invalid-request", "/holdBack"],
   ["orders", { retention: { maxBytes: "0" } }, "invalid-request", "/retention/maxBytes"],
   ["orders", { schema: "x" }, "not-supported", "/schema"],
+  ["orders", { dedupe: {} }, "invalid-request", "/dedupe/window"],
+  ["orders", { dedupe: { window: "999ms" } }, "invalid-request", "/dedupe/window"],
+  ["orders", { dedupe: { window: "25h" } }, "invalid-request", "/dedupe/window"],
 ])("the topic %s with %j is refused", (name, input, code, at) => {
   expect(() => resolveTopic(name, input, topicDefaults)).toThrow(expect.objectContaining({ code, at }));
 });

@@ -89,6 +89,7 @@ describe("the bodies in openapi.yaml", () => {
     retention: "Retention",
     size: "Size",
     whenFull: "WhenFull",
+    dedupe: "Dedupe",
   };
 
   function read(file: string): Record<string, unknown> {
@@ -124,6 +125,7 @@ describe("the bodies in openapi.yaml", () => {
     ["Retention", configDefs.retention],
     ["Size", configDefs.size],
     ["WhenFull", configDefs.whenFull],
+    ["Dedupe", configDefs.dedupe],
   ])("%s is what the server validates with", (name, schema) => {
     expect(bare(openapi.components.schemas[name])).toEqual(bare(schema));
   });

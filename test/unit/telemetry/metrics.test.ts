@@ -57,6 +57,7 @@ function open({ topics = new Map(), subscriptions = [] }: Sources = {}) {
 
 const counters = (members: Partial<TopicCounters> = {}): TopicCounters => ({
   published: 0,
+  duplicates: 0,
   refused: {},
   leniencies: {},
   ...members,

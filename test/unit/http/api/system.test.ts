@@ -54,6 +54,7 @@ describe("the server about itself", () => {
           find: true,
           stats: { backlog: true, oldest: true },
           deliveryCount: false,
+          dedupe: true,
           limits: { eventBytes: 1_048_576, attributeCount: "unbounded", batchCount: 10_000 },
         },
       },
