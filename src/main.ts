@@ -4,7 +4,7 @@ import { runProgram } from "./cli/program.ts";
 import { processTerminal, tolerateBrokenPipe } from "./cli/terminal.ts";
 import { EMBEDDED } from "./config/transports.ts";
 import type { Adapters } from "./open-transport.ts";
-import { sibling } from "./sqlite/sibling.ts";
+import { sibling } from "./runtime/sibling.ts";
 
 tolerateBrokenPipe();
 process.exitCode = await runProgram(process.argv.slice(2), {

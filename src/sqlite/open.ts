@@ -2,12 +2,12 @@ import { mkdir } from "node:fs/promises";
 import { PulsebusError } from "../errors.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type { Logger } from "../runtime/logger.ts";
+import { sibling } from "../runtime/sibling.ts";
 import type { Database, DatabaseMetrics, Sealed } from "./database.ts";
 import { FreeSpace } from "./free-space.ts";
 import { GroupCommit } from "./group-commit.ts";
 import type { Group, GroupAnswer, ReadAnswer, ReadRequest } from "./messages.ts";
 import { Reads } from "./reads.ts";
-import { sibling } from "./sibling.ts";
 import { Thread } from "./thread.ts";
 
 export interface DatabaseOptions {

@@ -17,9 +17,9 @@ import type { Event } from "../../src/event/event.ts";
 import { type Adapters, openTransports } from "../../src/open-transport.ts";
 import { systemClock } from "../../src/runtime/clock.ts";
 import type { Logger } from "../../src/runtime/logger.ts";
+import { sibling } from "../../src/runtime/sibling.ts";
 import { openWebhookSink } from "../../src/sink/webhook.ts";
 import { openDatabase } from "../../src/sqlite/open.ts";
-import { sibling } from "../../src/sqlite/sibling.ts";
 import type { Store } from "../../src/store/port.ts";
 import { openSqliteStore, storeModule } from "../../src/store/sqlite/store.ts";
 

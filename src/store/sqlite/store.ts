@@ -4,8 +4,8 @@
  */
 import { PulsebusError } from "../../errors.ts";
 import { PAGE_ROWS_MAX } from "../../limits.ts";
+import { sibling } from "../../runtime/sibling.ts";
 import type { Database, Sealed } from "../../sqlite/database.ts";
-import { sibling } from "../../sqlite/sibling.ts";
 import type {
   AttemptRecord,
   DeadLetter,

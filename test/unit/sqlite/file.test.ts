@@ -3,8 +3,8 @@ import { mkdtempSync, rmSync, statSync, unlinkSync, writeFileSync } from "node:f
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { sibling } from "../../../src/runtime/sibling.ts";
 import type { Database } from "../../../src/sqlite/database.ts";
-import { sibling } from "../../../src/sqlite/sibling.ts";
 import { ManualClock } from "../../support/manual-clock.ts";
 import { addLine, linesOf, openLedger, withLedger } from "./support/open-ledger.ts";
 
