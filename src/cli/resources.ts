@@ -36,6 +36,7 @@ export interface SubscriptionResource {
     readonly parked: number;
     readonly deadLetters: number;
     readonly delivered: number;
+    readonly loopDropped: number;
     readonly filterErrors: number;
     readonly lastFilterError: string | null;
     readonly lastError: string | null;
