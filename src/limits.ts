@@ -299,24 +299,3 @@ export const STORE_PAGE_BYTES_MAX = 8 * 1024 * 1024;
 export const STORE_INLINE_EVENT_BYTES = 4_096;
 /** Rows that one transaction deletes when a subscription goes. */
 export const STORE_DELETE_CHUNK = 500;
-
-/** NATS: one event with its headers; the server's own default of `max_payload`. */
-export const NATS_EVENT_BYTES_DEFAULT = 1024 * 1024;
-/** Publishes without an answer, for one address: the server drops messages of a stream beyond 10,000 it has not stored. */
-export const NATS_PUBLISH_WINDOW = 1_000;
-/** One attempt to connect, TLS included. */
-export const NATS_CONNECT_MS_MAX = 5_000;
-/** Pause between two attempts to connect: within the 5 s in which work goes on after a broker is back. */
-export const NATS_RECONNECT_MS = 500;
-/** A silent peer is given up after two of these without an answer. */
-export const NATS_PING_MS = 3_000;
-/** One request of the JetStream API, and how long it waits for a connection. */
-export const NATS_REQUEST_MS_MAX = 5_000;
-/** How long a pull waits at the server before it is asked again. */
-export const NATS_PULL_MS = 30_000;
-/** How often the server shows that it still knows a pull that waits; more than two missed ones end it. */
-export const NATS_HEARTBEAT_MS = 1_500;
-/** Pause before a consumer that met a fault starts over. */
-export const NATS_RETRY_MS = 250;
-/** Acks remembered, so that what is delivered again because an ack was lost is not handed out again. */
-export const NATS_ACKED_KEPT_MAX = 10_000;

@@ -186,6 +186,18 @@ const PLANTS: readonly Plant[] = [
     broken: ["src/http/a.ts:1", "src/http/a.ts:4"],
   },
   {
+    rule: "the limits of a broker stand in its adapter's limits.ts",
+    texts: {
+      "src/limits.ts":
+        "export const PUBSUB_PULL_MS = 1;\nexport const NATIVE_MS = 1;\nexport const NATS_PING_MS = 3_000;",
+      "adapters/embedded/adapter.ts": "",
+      "adapters/gcp-pubsub/adapter.ts": "",
+      "adapters/gcp-pubsub/limits.ts": "",
+      "adapters/nats/adapter.ts": "",
+    },
+    broken: ["adapters/nats/adapter.ts:1", "src/limits.ts:1", "src/limits.ts:3"],
+  },
+  {
     rule: "file names are kebab-case",
     texts: { "src/deliveryId.ts": "", "src/delivery-id.ts": "", "src/Bus.ts": "" },
     broken: ["src/deliveryId.ts:1", "src/Bus.ts:1"],

@@ -10,7 +10,7 @@
 import type { ChannelModel } from "amqplib";
 import { type Clock, sleep } from "../../src/runtime/clock.ts";
 import { closedError, fencedError, replyCodeOf } from "./errors.ts";
-import { TIMING } from "./timing.ts";
+import { LIMITS } from "./limits.ts";
 
 const RESOURCE_LOCKED = 405;
 
@@ -43,7 +43,7 @@ export class Claims {
     const until = this.#clock.monotonic() + this.#ownerMs;
     while (!(await isFree(model, claim))) {
       if (this.#clock.monotonic() >= until) throw fencedError(claim.group);
-      await sleep(this.#clock, TIMING.attachMs, claim.signal);
+      await sleep(this.#clock, LIMITS.attachMs, claim.signal);
       if (claim.signal.aborted) throw closedError();
     }
   }

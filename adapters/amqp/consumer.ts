@@ -9,6 +9,7 @@
  */
 import type { ChannelModel } from "amqplib";
 import { type Clock, sleep } from "../../src/runtime/clock.ts";
+import { byDeadline } from "../../src/transport/deadline.ts";
 import { Mailbox } from "../../src/transport/mailbox.ts";
 import type {
   Consumer,
@@ -21,10 +22,10 @@ import type {
 } from "../../src/transport/port.ts";
 import type { Claim, Claims } from "./claims.ts";
 import { closedError, toTransportError } from "./errors.ts";
+import { LIMITS } from "./limits.ts";
 import type { Link } from "./link.ts";
 import { queueName } from "./names.ts";
 import { Session } from "./session.ts";
-import { TIMING } from "./timing.ts";
 
 /** What `receive` tells; everything else passes. */
 const FATAL: ReadonlySet<TransportErrorCode> = new Set(["not_found", "permission_denied", "fenced", "closed"]);
@@ -110,10 +111,7 @@ export class AmqpConsumer implements Consumer {
     const { clock, onClosed } = this.#options;
     this.#closed.abort();
     this.#mailbox.close();
-    const done = new AbortController();
-    const late = sleep(clock, Math.max(0, deadline - clock.now()), done.signal);
-    await Promise.race([this.#handBack(deadline), late]);
-    done.abort();
+    await byDeadline(this.#handBack(deadline), deadline, clock);
     onClosed(this);
   }
 
@@ -158,7 +156,7 @@ export class AmqpConsumer implements Consumer {
         const fault = toTransportError(error);
         if (FATAL.has(fault.code)) throw fault;
         this.#error = fault;
-        await sleep(clock, TIMING.attachMs, this.#closed.signal);
+        await sleep(clock, LIMITS.attachMs, this.#closed.signal);
       }
     }
   }

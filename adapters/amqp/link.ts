@@ -12,8 +12,8 @@ import { type Clock, sleep } from "../../src/runtime/clock.ts";
 import type { Logger } from "../../src/runtime/logger.ts";
 import { TransportError } from "../../src/transport/port.ts";
 import { blockedError, closedError, toTransportError } from "./errors.ts";
+import { LIMITS } from "./limits.ts";
 import { type AmqpSettings, dialOptions, type Server } from "./settings.ts";
-import { TIMING } from "./timing.ts";
 
 export interface LinkOptions {
   /** Shown in the broker's list of connections, and in the log. */
@@ -69,7 +69,7 @@ export class Link {
 
   /** Until when a publish that finds no connection waits for one, in milliseconds since the epoch. */
   get blipEndsAt(): number {
-    return this.#downSince + TIMING.blipMs;
+    return this.#downSince + LIMITS.blipMs;
   }
 
   /** The connection, as soon as there is one. Rejects with `closed`. */
@@ -114,14 +114,14 @@ export class Link {
 
   async #run(): Promise<void> {
     const { servers } = this.#options;
-    let pauseMs: number = TIMING.reconnectMs;
+    let pauseMs: number = LIMITS.reconnectMs;
     for (let attempt = 0; !this.#closed.signal.aborted; attempt += 1) {
       const server = servers[attempt % servers.length];
       if (server === undefined) return;
       const wasUp = await this.#connectTo(server);
-      if (wasUp) pauseMs = TIMING.reconnectMs;
+      if (wasUp) pauseMs = LIMITS.reconnectMs;
       await this.#pause(pauseMs);
-      pauseMs = Math.min(2 * pauseMs, TIMING.reconnectCapMs);
+      pauseMs = Math.min(2 * pauseMs, LIMITS.reconnectCapMs);
     }
   }
 

@@ -15,7 +15,7 @@ import type { Channel, ConsumeMessage } from "amqplib";
 import { type Clock, sleep } from "../../src/runtime/clock.ts";
 import { type Item, isMalformed, type Matcher, type Position, type TopicSettings } from "../../src/transport/port.ts";
 import { fromNative, positionOf } from "./binding.ts";
-import { TIMING } from "./timing.ts";
+import { LIMITS } from "./limits.ts";
 
 export interface SessionOptions {
   readonly channel: Channel;
@@ -106,11 +106,11 @@ export class Session {
     const { channel, queue, clock } = this.#options;
     if (this.#window?.tag !== undefined) await channel.cancel(this.#window.tag);
     channel.nackAll(true); // only now, or they would come again at once
-    const until = Math.min(deadline, clock.now() + TIMING.settleMs);
+    const until = Math.min(deadline, clock.now() + LIMITS.settleMs);
     while (clock.now() < until) {
       const { consumerCount } = await channel.checkQueue(queue);
       if (consumerCount === 0) return;
-      await sleep(clock, TIMING.settlePollMs);
+      await sleep(clock, LIMITS.settlePollMs);
     }
   }
 

@@ -2,7 +2,7 @@
 import { readFile } from "node:fs/promises";
 import { credentials } from "amqplib";
 import { TransportError } from "../../src/transport/port.ts";
-import { TIMING } from "./timing.ts";
+import { LIMITS } from "./limits.ts";
 
 interface TlsSettings {
   readonly caFile?: string;
@@ -79,7 +79,7 @@ export async function dialOptions(name: string, server: Server, settings: AmqpSe
     socket: {
       noDelay: true,
       keepAlive: true,
-      timeout: TIMING.connectMs,
+      timeout: LIMITS.connectMs,
       signal,
       clientProperties: { connection_name: name },
       credentials: mechanism === "EXTERNAL" ? credentials.external() : credentials.plain(username, password),

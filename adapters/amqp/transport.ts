@@ -20,12 +20,12 @@ import { capabilitiesFor } from "./capabilities.ts";
 import { Claims } from "./claims.ts";
 import { AmqpConsumer } from "./consumer.ts";
 import { closedError, toTransportError } from "./errors.ts";
+import { LIMITS } from "./limits.ts";
 import { Link } from "./link.ts";
 import { checkExchangeName, queueName } from "./names.ts";
 import { PublishChannel } from "./publish-channel.ts";
 import { AmqpPublisher } from "./publisher.ts";
 import { type AmqpSettings, parseServers, type Server } from "./settings.ts";
-import { TIMING } from "./timing.ts";
 import { Topics } from "./topics.ts";
 import { declareExchange, declareQueue, placeOf } from "./topology.ts";
 
@@ -56,7 +56,7 @@ export class AmqpTransport implements Transport {
       new Link({ name: `pulsebus ${busId} ${name} ${role}`, servers: this.#servers, settings, clock, logger });
     this.#publishing = link("publishing");
     this.#consuming = link("consuming");
-    this.#claims = new Claims(TIMING.ownerHeartbeats * settings.heartbeat * 1_000, clock);
+    this.#claims = new Claims(LIMITS.ownerHeartbeats * settings.heartbeat * 1_000, clock);
     this.#consuming.start();
     this.#cancelSweep = this.#sweepLater();
   }
@@ -141,7 +141,7 @@ export class AmqpTransport implements Transport {
 
   async place(address: string): Promise<string> {
     checkExchangeName(address);
-    const model = await this.#connection(this.#clock.now() + TIMING.operationMs);
+    const model = await this.#connection(this.#clock.now() + LIMITS.operationMs);
     return placeOf(model, this.#servers[0]?.vhost ?? "/", address);
   }
 
@@ -175,9 +175,9 @@ export class AmqpTransport implements Transport {
     this.#consuming.hurry();
     if (this.#publishing.isStarted) {
       this.#publishing.hurry();
-      await this.#publishing.connectionBy(this.#clock.now() + TIMING.checkMs);
+      await this.#publishing.connectionBy(this.#clock.now() + LIMITS.checkMs);
     }
-    await this.#operate(async () => undefined, TIMING.checkMs);
+    await this.#operate(async () => undefined, LIMITS.checkMs);
     const { fault } = this.#publishing;
     if (fault !== undefined) throw fault;
   }
@@ -212,7 +212,7 @@ export class AmqpTransport implements Transport {
 
   /** A broker has some 2,000 channels a connection, so those of quiet topics are closed. */
   #sweepLater(): () => void {
-    return this.#clock.timer(TIMING.idleChannelMs, () => {
+    return this.#clock.timer(LIMITS.idleChannelMs, () => {
       for (const channel of this.#channels.values()) channel.closeIfIdle();
       this.#cancelSweep = this.#sweepLater();
     });
@@ -227,7 +227,7 @@ export class AmqpTransport implements Transport {
    * On a channel of its own, since a failing operation takes its channel along. All are idempotent, so one that a lost
    * connection cut off is made again on the next.
    */
-  async #operate<T>(operation: (channel: Channel) => Promise<T>, withinMs: number = TIMING.operationMs): Promise<T> {
+  async #operate<T>(operation: (channel: Channel) => Promise<T>, withinMs: number = LIMITS.operationMs): Promise<T> {
     const deadline = this.#clock.now() + withinMs;
     for (;;) {
       const model = await this.#connection(deadline);
@@ -236,7 +236,7 @@ export class AmqpTransport implements Transport {
       } catch (error) {
         const fault = toTransportError(error);
         if (fault.code !== "unavailable" || this.#clock.now() >= deadline) throw fault;
-        await sleep(this.#clock, TIMING.reconnectMs, this.#closed.signal);
+        await sleep(this.#clock, LIMITS.reconnectMs, this.#closed.signal);
       }
     }
   }

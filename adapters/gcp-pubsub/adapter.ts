@@ -2,7 +2,7 @@
 import schema from "../../schemas/adapters/gcp-pubsub.schema.json" with { type: "json" };
 import type { Adapter } from "../../src/transport/adapter.ts";
 import type { Capabilities } from "../../src/transport/port.ts";
-import { QUOTA } from "./limits.ts";
+import { LIMITS } from "./limits.ts";
 import { openChannels } from "./sdk.ts";
 import { type PubsubSettings, refuseRedirection } from "./settings.ts";
 import { PubsubTransport } from "./transport.ts";
@@ -20,7 +20,7 @@ const CAPABILITIES: Capabilities = {
   stats: { backlog: false, oldest: false },
   deliveryCount: false,
   dedupe: false,
-  limits: { eventBytes: QUOTA.messageBytes, attributeCount: "unbounded", batchCount: QUOTA.requestMessages },
+  limits: { eventBytes: LIMITS.messageBytes, attributeCount: "unbounded", batchCount: LIMITS.requestMessages },
 };
 
 export const adapter: Adapter = {

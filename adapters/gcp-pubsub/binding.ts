@@ -5,7 +5,7 @@ import { BINDINGS } from "../../src/event/bindings.ts";
 import { type Attribute, attributeOf, type Event } from "../../src/event/event.ts";
 import { decodeMessage, encodeMessage } from "../../src/event/message.ts";
 import { type Malformed, type TopicSettings, TransportError } from "../../src/transport/port.ts";
-import { QUOTA } from "./limits.ts";
+import { LIMITS } from "./limits.ts";
 
 /** What is published. */
 export interface OutgoingMessage {
@@ -39,8 +39,8 @@ export function encode(event: Event, { mode, key }: TopicSettings): OutgoingMess
   const attributes = Object.fromEntries(headers.map(([name, value]) => [name, String(value)]));
   const orderingKey = orderingKeyOf(event, key);
   const bytes = bytesOf(attributes, body) + Buffer.byteLength(orderingKey ?? "");
-  if (bytes > QUOTA.messageBytes) {
-    const message = `The event has ${bytes} bytes as a message, attributes included; at most ${QUOTA.messageBytes} fit`;
+  if (bytes > LIMITS.messageBytes) {
+    const message = `The event has ${bytes} bytes as a message, attributes included; at most ${LIMITS.messageBytes} fit`;
     throw new TransportError("too_large", message);
   }
   return {
@@ -54,7 +54,7 @@ export function encode(event: Event, { mode, key }: TopicSettings): OutgoingMess
 export function orderingKeyOf(event: Event, attribute: string | undefined): string | undefined {
   const value = attribute === undefined ? undefined : attributeOf(event, attribute);
   if (value === undefined || value === "") return undefined;
-  if (Buffer.byteLength(value) <= QUOTA.orderingKeyBytes) return value;
+  if (Buffer.byteLength(value) <= LIMITS.orderingKeyBytes) return value;
   return `sha256:${createHash("sha256").update(value).digest("hex")}`;
 }
 

@@ -4,7 +4,7 @@
  * opens another.
  */
 import { closedError, statusOf, toTransportError } from "./errors.ts";
-import { PACE } from "./limits.ts";
+import { LIMITS } from "./limits.ts";
 
 interface Client {
   close(): Promise<void>;
@@ -38,7 +38,7 @@ export class Channel<C extends Client> {
   async call<Answer>(
     what: string,
     send: (client: C, options: CallOptions) => Promise<readonly [Answer, ...unknown[]]>,
-    { timeoutMs = PACE.callTimeoutMs, signal, mayTimeOut = false }: CallLimits = {},
+    { timeoutMs = LIMITS.callTimeoutMs, signal, mayTimeOut = false }: CallLimits = {},
   ): Promise<Answer> {
     if (this.#isClosed) throw closedError();
     this.#client ??= this.#open();

@@ -1,4 +1,5 @@
 /** The consumer of the port: what the puller brings goes through the mailbox; leases and settlements are kept beside. */
+import { byDeadline } from "../../src/transport/deadline.ts";
 import { Mailbox } from "../../src/transport/mailbox.ts";
 import {
   type Consumer,
@@ -9,10 +10,10 @@ import {
   type TransportError,
 } from "../../src/transport/port.ts";
 import { decode, type IncomingMessage } from "./binding.ts";
-import { byDeadline, type PubsubContext, positionOf } from "./context.ts";
+import { type PubsubContext, positionOf } from "./context.ts";
 import { closedError } from "./errors.ts";
 import { Leases } from "./leases.ts";
-import { PACE } from "./limits.ts";
+import { LIMITS } from "./limits.ts";
 import { subscriptionName, topicName } from "./names.ts";
 import { Puller } from "./puller.ts";
 import type { SubscriberChannel } from "./sdk.ts";
@@ -63,7 +64,7 @@ export class PubsubConsumer implements Consumer {
     this.#subscription = subscriptionName(projectId, target.address, target.group);
     this.#pulls = channels.puller();
     this.#onClose = () => onClose(this);
-    this.#leases = new Leases(clock, (ackIds) => this.#modifyDeadline(ackIds, PACE.leaseSeconds));
+    this.#leases = new Leases(clock, (ackIds) => this.#modifyDeadline(ackIds, LIMITS.leaseSeconds));
     this.#settlements = new Settlements(clock, (how, ackIds) => this.#sendSettlements(how, ackIds));
     this.#puller = new Puller({
       clock,
@@ -74,7 +75,7 @@ export class PubsubConsumer implements Consumer {
       failed: (error) => this.#fail(error),
     });
     this.#mailbox = new Mailbox({
-      capacity: PACE.mailboxEvents,
+      capacity: LIMITS.mailboxEvents,
       clock,
       onFree: () => this.#puller.wake(),
       onIdle: (unread) => this.#handBack(unread),
@@ -135,7 +136,7 @@ export class PubsubConsumer implements Consumer {
   /** A pull is worth a request for half a mailbox; less would be asked for again and again by a slow subscription. */
   #room(): number {
     const { free } = this.#mailbox;
-    return free >= PACE.mailboxEvents / 2 ? free : 0;
+    return free >= LIMITS.mailboxEvents / 2 ? free : 0;
   }
 
   async #pull(max: number, signal: AbortSignal): Promise<readonly Received[]> {
@@ -144,7 +145,7 @@ export class PubsubConsumer implements Consumer {
       const { receivedMessages } = await this.#pulls.channel.call(
         this.#naming("Receiving from"),
         (client, options) => client.pull(request, options),
-        { timeoutMs: PACE.pullTimeoutMs, signal, mayTimeOut: true },
+        { timeoutMs: LIMITS.pullTimeoutMs, signal, mayTimeOut: true },
       );
       return receivedMessages ?? [];
     } catch (error) {

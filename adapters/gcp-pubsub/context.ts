@@ -17,15 +17,3 @@ export interface PubsubContext {
 export function positionOf(topic: string, messageId: string): Position {
   return `${topic}/${messageId}`;
 }
-
-/** Resolves when the work is done, or has failed, or the deadline has passed. */
-export function byDeadline(work: Promise<unknown>, deadline: number, clock: Clock): Promise<void> {
-  return new Promise((resolve) => {
-    const cancel = clock.timer(Math.max(0, deadline - clock.now()), resolve);
-    const done = (): void => {
-      cancel();
-      resolve();
-    };
-    work.then(done, done);
-  });
-}

@@ -5,7 +5,7 @@
  */
 import type { Clock } from "../../src/runtime/clock.ts";
 import type { Item } from "../../src/transport/port.ts";
-import { PACE, QUOTA } from "./limits.ts";
+import { LIMITS } from "./limits.ts";
 
 export interface Lease {
   readonly ackId: string;
@@ -13,7 +13,7 @@ export interface Lease {
   expiresAt: number;
 }
 
-/** Extends the leases by `PACE.leaseSeconds`; rejects when it can't. */
+/** Extends the leases by `LIMITS.leaseSeconds`; rejects when it can't. */
 type Renew = (ackIds: readonly string[]) => Promise<void>;
 
 export class Leases {
@@ -29,9 +29,9 @@ export class Leases {
 
   /** `sentAt`: before the service handed it out, on the monotonic clock. */
   hold(item: Item, ackId: string, sentAt: number): void {
-    const expiresAt = sentAt + PACE.firstLeaseSeconds * 1_000;
-    this.#held.set(item, { ackId, renewAt: sentAt + PACE.firstRenewalMs, expiresAt });
-    this.#cancelTimer ??= this.#clock.timer(PACE.leaseCheckMs, () => this.#check());
+    const expiresAt = sentAt + LIMITS.firstLeaseSeconds * 1_000;
+    this.#held.set(item, { ackId, renewAt: sentAt + LIMITS.firstRenewalMs, expiresAt });
+    this.#cancelTimer ??= this.#clock.timer(LIMITS.leaseCheckMs, () => this.#check());
   }
 
   /** Ends the lease here; undefined when there is none. */
@@ -53,17 +53,17 @@ export class Leases {
   #check(): void {
     this.#cancelTimer = undefined;
     if (this.#held.size === 0) return;
-    this.#cancelTimer = this.#clock.timer(PACE.leaseCheckMs, () => this.#check());
+    this.#cancelTimer = this.#clock.timer(LIMITS.leaseCheckMs, () => this.#check());
     const now = this.#clock.monotonic();
     const due = [...this.#held.values()].filter(({ renewAt }) => renewAt <= now);
-    while (due.length > 0) void this.#extend(due.splice(0, QUOTA.requestAckIds), now);
+    while (due.length > 0) void this.#extend(due.splice(0, LIMITS.requestAckIds), now);
   }
 
   async #extend(batch: readonly Lease[], now: number): Promise<void> {
-    for (const lease of batch) lease.renewAt = now + PACE.renewalMs;
+    for (const lease of batch) lease.renewAt = now + LIMITS.renewalMs;
     try {
       await this.#renew(batch.map(({ ackId }) => ackId));
-      for (const lease of batch) lease.expiresAt = now + PACE.leaseSeconds * 1_000;
+      for (const lease of batch) lease.expiresAt = now + LIMITS.leaseSeconds * 1_000;
     } catch {
       for (const lease of batch) lease.renewAt = now; // at the next check: the reason shows where pulling fails as well
     }

@@ -1,6 +1,6 @@
-/** What the service allows (cloud.google.com/pubsub/quotas), and the pace of this adapter. The unit is in the name. */
+/** The limits of this adapter, with their units and reasons. The first ones are the service's (cloud.google.com/pubsub/quotas). */
 
-export const QUOTA = {
+export const LIMITS = {
   /** Of a publish request: 10 MB and 1,000 messages. The rest is room for the topic's name and the framing. */
   requestBytes: 9_950_000,
   requestMessages: 1_000,
@@ -10,9 +10,6 @@ export const QUOTA = {
   requestAckIds: 1_000,
   orderingKeyBytes: 1_024,
   nameChars: 255,
-} as const;
-
-export const PACE = {
   /** Unread events in memory for one consumer; half of it is pulled at once at least. */
   mailboxEvents: 500,
   /** Idle pulls of other consumers on one connection; HTTP/2 on Google's side takes 100 requests at once. */

@@ -5,7 +5,7 @@
  */
 import { createHash } from "node:crypto";
 import { TransportError } from "../../src/transport/port.ts";
-import { QUOTA } from "./limits.ts";
+import { LIMITS } from "./limits.ts";
 
 const TOPIC_ID = /^(?!goog)[A-Za-z][A-Za-z0-9._~+%-]{2,254}$/;
 const TOPIC_NAME = /^projects\/[^/]+\/topics\/([^/]+)$/;
@@ -24,7 +24,7 @@ export function topicName(projectId: string, address: string): string {
 
 export function subscriptionName(projectId: string, address: string, group: string): string {
   const id = `${PREFIX}${escapePart(address)}~${escapePart(group)}`;
-  const short = id.length <= QUOTA.nameChars ? id : `${PREFIX}~${createHash("sha256").update(id).digest("hex")}`;
+  const short = id.length <= LIMITS.nameChars ? id : `${PREFIX}~${createHash("sha256").update(id).digest("hex")}`;
   return subscriptionsOf(projectId) + short;
 }
 

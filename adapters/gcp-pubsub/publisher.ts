@@ -1,9 +1,11 @@
 /** The publisher of the port: encodes, refuses what can't be sent, hands the rest to the topic's sender. */
+
 import type { Event } from "../../src/event/event.ts";
+import { byDeadline } from "../../src/transport/deadline.ts";
 import { type Publisher, type PublishResult, TransportError } from "../../src/transport/port.ts";
 import { encode, orderingKeyOf } from "./binding.ts";
 import { Call } from "./call.ts";
-import { byDeadline, type PubsubContext, positionOf } from "./context.ts";
+import { type PubsubContext, positionOf } from "./context.ts";
 import { closedError, failure } from "./errors.ts";
 import { topicName } from "./names.ts";
 import { abortedBehind, type Send, Sender } from "./sender.ts";

@@ -10,7 +10,7 @@
  */
 import { type Clock, sleep } from "../../src/runtime/clock.ts";
 import { TransportError } from "../../src/transport/port.ts";
-import { PACE } from "./limits.ts";
+import { LIMITS } from "./limits.ts";
 
 export interface PullerOptions<Message> {
   readonly clock: Clock;
@@ -82,7 +82,7 @@ export class Puller<Message> {
           this.#running = undefined; // whoever is told may start it again at once
           return failed(this.#fault);
         }
-        await sleep(clock, PACE.retryMs, signal);
+        await sleep(clock, LIMITS.retryMs, signal);
       }
     }
   }
@@ -96,7 +96,7 @@ export class Puller<Message> {
     if (messages.length > 0) {
       this.#heardAt = clock.monotonic();
       received(messages, sentAt);
-    } else if (clock.monotonic() - this.#heardAt >= PACE.pullTimeoutMs) {
+    } else if (clock.monotonic() - this.#heardAt >= LIMITS.pullTimeoutMs) {
       await probe();
       this.#heardAt = clock.monotonic();
     }

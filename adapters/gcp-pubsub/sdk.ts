@@ -1,7 +1,7 @@
 /** The SDK's clients for one instance: plain request and answer, without its own retries, batching and leases. */
 import type { PubSub, v1 } from "@google-cloud/pubsub";
 import { Channel } from "./channel.ts";
-import { PACE } from "./limits.ts";
+import { LIMITS } from "./limits.ts";
 import type { PubsubSettings } from "./settings.ts";
 
 type PublisherChannel = Channel<v1.PublisherClient>;
@@ -36,7 +36,7 @@ export async function openChannels(settings: PubsubSettings): Promise<Channels> 
     publisher,
     subscriber,
     puller() {
-      const puller = pullers.find(({ consumers }) => consumers < PACE.pullsPerConnection) ?? {
+      const puller = pullers.find(({ consumers }) => consumers < LIMITS.pullsPerConnection) ?? {
         channel: subscriberChannel(),
         consumers: 0,
       };
@@ -63,8 +63,8 @@ function clientConfig(settings: PubsubSettings): ClientConfig {
   const grpc = {
     // Else a client that replaces a hung one shares its connection.
     "grpc.use_local_subchannel_pool": 1,
-    "grpc.initial_reconnect_backoff_ms": PACE.reconnectMs.initial,
-    "grpc.max_reconnect_backoff_ms": PACE.reconnectMs.most,
+    "grpc.initial_reconnect_backoff_ms": LIMITS.reconnectMs.initial,
+    "grpc.max_reconnect_backoff_ms": LIMITS.reconnectMs.most,
     "grpc.enable_retries": 0,
   };
   if (emulator !== undefined) {

@@ -14,7 +14,7 @@ import { type PublishResult, TransportError } from "../../src/transport/port.ts"
 import type { OutgoingMessage } from "./binding.ts";
 import type { Call } from "./call.ts";
 import { failure, publishFailure } from "./errors.ts";
-import { PACE, QUOTA } from "./limits.ts";
+import { LIMITS } from "./limits.ts";
 
 export interface Outgoing {
   readonly call: Call;
@@ -107,7 +107,7 @@ export class Sender {
 
   #timeLeft(batch: readonly Outgoing[]): number {
     const latest = batch.reduce((time, { call }) => Math.max(time, call.deadline), 0);
-    return Math.max(1, Math.min(PACE.publishTimeoutMs, latest - this.#clock.now()));
+    return Math.max(1, Math.min(LIMITS.publishTimeoutMs, latest - this.#clock.now()));
   }
 }
 
@@ -117,7 +117,7 @@ function takeRequest(waiting: Outgoing[]): readonly Outgoing[] {
   let count = 0;
   for (const outgoing of waiting) {
     bytes += outgoing.bytes;
-    if (count > 0 && (bytes > QUOTA.requestBytes || count === QUOTA.requestMessages)) break;
+    if (count > 0 && (bytes > LIMITS.requestBytes || count === LIMITS.requestMessages)) break;
     count += 1;
   }
   return waiting.splice(0, count);

@@ -4,7 +4,7 @@
  */
 import type { Clock } from "../../src/runtime/clock.ts";
 import { TransportError } from "../../src/transport/port.ts";
-import { PACE, QUOTA } from "./limits.ts";
+import { LIMITS } from "./limits.ts";
 
 export type Settlement = "ack" | "release";
 
@@ -53,7 +53,7 @@ export class Settlements {
     this.#isFlushPlanned = false;
     for (const how of ["ack", "release"] as const) {
       const waiting = this.#waiting[how];
-      while (waiting.length > 0) this.#start(how, waiting.splice(0, QUOTA.requestAckIds));
+      while (waiting.length > 0) this.#start(how, waiting.splice(0, LIMITS.requestAckIds));
     }
   }
 
@@ -77,7 +77,7 @@ export class Settlements {
   #sendLater(how: Settlement, batch: readonly Settled[]): void {
     const now = this.#clock.monotonic();
     this.#waiting[how].push(...batch.filter(({ expiresAt }) => expiresAt > now));
-    this.#cancelRetry ??= this.#clock.timer(PACE.retryMs, () => {
+    this.#cancelRetry ??= this.#clock.timer(LIMITS.retryMs, () => {
       this.#cancelRetry = undefined;
       this.#flush();
     });

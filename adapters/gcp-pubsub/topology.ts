@@ -6,7 +6,7 @@
 import { type Start, type TopicSettings, TransportError } from "../../src/transport/port.ts";
 import type { PubsubContext } from "./context.ts";
 import { isAlreadyExists } from "./errors.ts";
-import { PACE } from "./limits.ts";
+import { LIMITS } from "./limits.ts";
 import { isOurs, subscriptionName, topicName } from "./names.ts";
 import type { SubscriberChannel } from "./sdk.ts";
 import type { PubsubTopicOptions } from "./settings.ts";
@@ -130,7 +130,7 @@ async function createSubscription(
   const request = {
     name: subscription,
     topic: topicName(projectId, address),
-    ackDeadlineSeconds: PACE.firstLeaseSeconds,
+    ackDeadlineSeconds: LIMITS.firstLeaseSeconds,
     enableMessageOrdering: true,
     expirationPolicy: {}, // one without a time: never, where none at all would mean 31 days
     ...(messageRetentionSeconds === undefined

@@ -1,4 +1,5 @@
 /** One configured instance. */
+import { byDeadline } from "../../src/transport/deadline.ts";
 import type {
   Capabilities,
   Consumer,
@@ -15,7 +16,7 @@ import type {
 } from "../../src/transport/port.ts";
 import { TransportError } from "../../src/transport/port.ts";
 import { PubsubConsumer } from "./consumer.ts";
-import { byDeadline, type PubsubContext } from "./context.ts";
+import type { PubsubContext } from "./context.ts";
 import { closedError } from "./errors.ts";
 import { topicName } from "./names.ts";
 import { PubsubPublisher } from "./publisher.ts";

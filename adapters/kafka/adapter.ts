@@ -3,6 +3,7 @@ import schema from "../../schemas/adapters/kafka.schema.json" with { type: "json
 import { BATCH_COUNT_MAX } from "../../src/limits.ts";
 import type { Adapter } from "../../src/transport/adapter.ts";
 import type { Capabilities } from "../../src/transport/port.ts";
+import { LIMITS } from "./limits.ts";
 import type { KafkaSettings } from "./settings.ts";
 import { KafkaTransport } from "./transport.ts";
 
@@ -19,7 +20,7 @@ const CAPABILITIES: Capabilities = {
   stats: { backlog: true, oldest: true },
   deliveryCount: false,
   dedupe: false,
-  limits: { eventBytes: 1_000_000, attributeCount: "unbounded", batchCount: BATCH_COUNT_MAX },
+  limits: { eventBytes: LIMITS.eventBytes, attributeCount: "unbounded", batchCount: BATCH_COUNT_MAX },
 };
 
 export const adapter: Adapter = {

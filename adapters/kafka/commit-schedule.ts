@@ -1,10 +1,11 @@
 /** When the offsets of a group are committed: soon after an ack, later after passing, one request at a time, and at the end. */
+
 import type { Clock } from "../../src/runtime/clock.ts";
+import { byDeadline } from "../../src/transport/deadline.ts";
 import { LIMITS } from "./limits.ts";
 import type { Member } from "./member.ts";
 import type { Note } from "./note.ts";
 import type { Partition } from "./partition.ts";
-import { untilDeadline } from "./within.ts";
 
 export interface CommitOptions {
   readonly clock: Clock;
@@ -50,7 +51,7 @@ export class CommitSchedule {
     this.#isClosed = true;
     this.#cancelTimer?.();
     const last = this.#running.then(() => (withCommit ? this.now("clean") : undefined));
-    await untilDeadline(this.#options.clock, deadline, last);
+    await byDeadline(last, deadline, this.#options.clock);
   }
 
   #scheduleIn(delayMs: number): void {

@@ -1,5 +1,9 @@
 /** The limits of this adapter, with their units and reasons. */
 export const LIMITS = {
+  /** What a broker takes for one batch when nobody says otherwise, rounded down (`message.max.bytes`). */
+  eventBytes: 1_000_000,
+  /** What a batch takes on top of its records, at most. */
+  batchOverheadBytes: 64 * 1024,
   /** An administrative or group request, retries of a moving coordinator included; each answers in milliseconds. */
   requestMs: 10_000,
   /** A produce or fetch request is given up, and its client replaced: Kafka's client waits for a dead socket for ever. */

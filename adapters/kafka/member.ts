@@ -13,6 +13,7 @@
  *   uses it has to look what happened to the group meanwhile.
  * fenced, left: for good.
  */
+
 import {
   Admin,
   type Connection,
@@ -25,11 +26,12 @@ import {
   syncGroupV5,
 } from "@platformatic/kafka";
 import type { Clock } from "../../src/runtime/clock.ts";
+import { byDeadline } from "../../src/transport/deadline.ts";
 import { TransportError } from "../../src/transport/port.ts";
 import { fencedError, nativeCode, toTransportError } from "./errors.ts";
 import { LIMITS } from "./limits.ts";
 import { clientOptions, type KafkaSettings } from "./settings.ts";
-import { untilDeadline, within } from "./within.ts";
+import { within } from "./within.ts";
 
 export interface MemberOptions {
   readonly settings: KafkaSettings;
@@ -128,7 +130,7 @@ export class Member {
     if (isMember) {
       const members = [{ memberId: this.#memberId, groupInstanceId: instance }];
       const leaving = this.#ask("leave", (connection) => leaveGroupV5.api.async(connection, nativeGroup, members));
-      await untilDeadline(clock, deadline, leaving);
+      await byDeadline(leaving, deadline, clock);
     }
     await this.#client.close().catch(() => {});
   }

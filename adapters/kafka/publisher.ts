@@ -1,9 +1,10 @@
 /** The publisher of the port. All publishers of a topic share its sender. */
+
 import type { Event } from "../../src/event/event.ts";
+import { byDeadline } from "../../src/transport/deadline.ts";
 import type { Publisher, PublishResult } from "../../src/transport/port.ts";
 import type { KafkaContext } from "./context.ts";
 import { refuseAll, type Sender } from "./sender.ts";
-import { untilDeadline } from "./within.ts";
 
 export class KafkaPublisher implements Publisher {
   readonly #context: KafkaContext;
@@ -23,6 +24,6 @@ export class KafkaPublisher implements Publisher {
 
   async close(deadline: number): Promise<void> {
     this.#isClosed = true;
-    await untilDeadline(this.#context.clock, deadline, this.#sender.drained());
+    await byDeadline(this.#sender.drained(), deadline, this.#context.clock);
   }
 }

@@ -10,8 +10,10 @@
  *   if nothing had happened, with its open events; another one is lost, and its items can't be settled any more.
  * ended: for good.
  */
+
 import { ProtocolError } from "@platformatic/kafka";
 import { sleep } from "../../src/runtime/clock.ts";
+import { byDeadline } from "../../src/transport/deadline.ts";
 import type { Mailbox } from "../../src/transport/mailbox.ts";
 import { isMalformed, type Matcher, type TransportError } from "../../src/transport/port.ts";
 import { decodeRecord } from "./binding.ts";
@@ -26,7 +28,6 @@ import { Member } from "./member.ts";
 import { Partition } from "./partition.ts";
 import type { StoredRecord } from "./records.ts";
 import { EARLIEST, LATEST, type Topology } from "./topology.ts";
-import { untilDeadline } from "./within.ts";
 
 export interface SessionOptions {
   readonly context: KafkaContext;
@@ -132,7 +133,7 @@ export class Session {
     await this.#commits.close(deadline, error === undefined);
     this.#isMember = false;
     const letGo = Promise.all([member?.leave(deadline), this.#loop?.close(), this.#running]);
-    await untilDeadline(clock, deadline, letGo);
+    await byDeadline(letGo, deadline, clock);
   }
 
   #finish(error: TransportError | undefined): void {

@@ -22,10 +22,6 @@ export const LATEST = -1n;
 export const EARLIEST = -2n;
 const NEWEST_TIMESTAMP = -3n;
 
-/** What a broker takes for one batch when nobody says otherwise, rounded down (`message.max.bytes`). */
-const BROKER_BATCH_BYTES = 1_000_000;
-const BATCH_OVERHEAD_BYTES = 64 * 1024;
-
 export class Topology {
   readonly #context: KafkaContext;
 
@@ -113,8 +109,8 @@ export class Topology {
   /** False when the topic is there already. */
   async #create(address: string, { partitions, replicationFactor, config = {} }: TopicOptions): Promise<boolean> {
     const { admin, settings } = this.#context;
-    const large = settings.eventBytes > BROKER_BATCH_BYTES;
-    const room = large ? { "max.message.bytes": settings.eventBytes + BATCH_OVERHEAD_BYTES } : {};
+    const large = settings.eventBytes > LIMITS.eventBytes;
+    const room = large ? { "max.message.bytes": settings.eventBytes + LIMITS.batchOverheadBytes } : {};
     const configs = Object.entries({ ...room, ...config }).map(([name, value]) => ({ name, value: String(value) }));
     try {
       await admin.call(subject(address), (client) =>

@@ -1,5 +1,7 @@
 /** One configured Kafka cluster as the core sees it. */
+
 import type { AdapterContext } from "../../src/transport/adapter.ts";
+import { byDeadline } from "../../src/transport/deadline.ts";
 import type {
   Capabilities,
   Consumer,
@@ -30,7 +32,6 @@ import { KafkaPublisher } from "./publisher.ts";
 import { Sender } from "./sender.ts";
 import { clientOptions, type KafkaSettings } from "./settings.ts";
 import { EARLIEST, LATEST, Topology } from "./topology.ts";
-import { untilDeadline } from "./within.ts";
 
 /** Of an address that was never provisioned here. */
 const DEFAULTS: WireSettings = { mode: "keep", key: undefined, envelope: "cloudevents", provision: true };
@@ -166,11 +167,11 @@ export class KafkaTransport implements Transport {
     this.#closed.abort();
     const consumers = [...this.#consumers].map((consumer) => consumer.close(deadline));
     const senders = [...this.#senders.values()].map((sender) => sender.drained());
-    await untilDeadline(clock, deadline, Promise.all([...consumers, ...senders]));
-    await untilDeadline(
-      clock,
-      Math.max(deadline, clock.now() + LIMITS.retryMs),
+    await byDeadline(Promise.all([...consumers, ...senders]), deadline, clock);
+    await byDeadline(
       Promise.all([admin.close(), producer.close()]),
+      Math.max(deadline, clock.now() + LIMITS.retryMs),
+      clock,
     );
   }
 

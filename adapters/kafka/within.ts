@@ -13,8 +13,3 @@ export async function within<T>(clock: Clock, ms: number, work: Promise<T>, what
     cancel();
   }
 }
-
-/** Waits for the work, or until the deadline (milliseconds since the epoch); whether it failed is not of interest. */
-export async function untilDeadline(clock: Clock, deadline: number, work: Promise<unknown>): Promise<void> {
-  await within(clock, deadline - clock.now(), work, "The close").catch(() => {});
-}

@@ -1,8 +1,9 @@
 /** NATS JetStream. See README.md beside this file. */
 import schema from "../../schemas/adapters/nats.schema.json" with { type: "json" };
-import { BATCH_COUNT_MAX, NATS_EVENT_BYTES_DEFAULT } from "../../src/limits.ts";
+import { BATCH_COUNT_MAX } from "../../src/limits.ts";
 import type { Adapter } from "../../src/transport/adapter.ts";
 import type { Capabilities } from "../../src/transport/port.ts";
+import { LIMITS } from "./limits.ts";
 import type { NatsSettings } from "./settings.ts";
 import { NatsTransport } from "./transport.ts";
 
@@ -20,7 +21,7 @@ const CAPABILITIES: Capabilities = {
   stats: { backlog: true, oldest: true },
   deliveryCount: true,
   dedupe: true,
-  limits: { eventBytes: NATS_EVENT_BYTES_DEFAULT, attributeCount: "unbounded", batchCount: BATCH_COUNT_MAX },
+  limits: { eventBytes: LIMITS.eventBytes, attributeCount: "unbounded", batchCount: BATCH_COUNT_MAX },
 };
 
 export const adapter: Adapter = {

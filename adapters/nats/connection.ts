@@ -9,6 +9,7 @@
  *
  * A client that gives up in spite of its settings is replaced: `connecting` again.
  */
+
 import { readFileSync } from "node:fs";
 import { type JetStreamClient, type JetStreamManager, jetstream, jetstreamManager } from "@nats-io/jetstream";
 import {
@@ -19,11 +20,12 @@ import {
   type NatsConnection,
   nkeyAuthenticator,
 } from "@nats-io/transport-node";
-import { NATS_CONNECT_MS_MAX, NATS_PING_MS, NATS_RECONNECT_MS, NATS_REQUEST_MS_MAX } from "../../src/limits.ts";
 import { sleep } from "../../src/runtime/clock.ts";
 import type { AdapterContext } from "../../src/transport/adapter.ts";
+import { byDeadline } from "../../src/transport/deadline.ts";
 import type { TransportError } from "../../src/transport/port.ts";
 import { closedError, disconnectedError, toTransportError } from "./errors.ts";
+import { LIMITS } from "./limits.ts";
 import type { NatsSettings } from "./settings.ts";
 
 /** A connected client; of one connect, so it changes only when a client was replaced. */
@@ -81,7 +83,7 @@ export class Connection {
   }
 
   /** Waits for a connection as long as a request would. Rejects with `closed`, or why there is none. */
-  async ready(waitMs: number = NATS_REQUEST_MS_MAX): Promise<Client> {
+  async ready(waitMs: number = LIMITS.requestMs): Promise<Client> {
     if (this.up === undefined && !this.isClosed) await this.#nextUp(waitMs);
     const { up, fault } = this;
     if (up === undefined) throw fault ?? disconnectedError();
@@ -111,13 +113,8 @@ export class Connection {
 
   /** What was written before has reached the server, or `deadline` has passed. */
   async flush(deadline: number): Promise<void> {
-    const { clock } = this.#context;
     const { up } = this;
-    if (up === undefined) return;
-    const done = new AbortController();
-    const flushed = up.nc.flush().catch(() => {});
-    await Promise.race([flushed, sleep(clock, Math.max(0, deadline - clock.now()), done.signal)]);
-    done.abort();
+    if (up !== undefined) await byDeadline(up.nc.flush(), deadline, this.#context.clock);
   }
 
   async close(deadline: number): Promise<void> {
@@ -138,7 +135,7 @@ export class Connection {
         this.#tried.resolve();
         logger.debug({ transport: name, code: this.#fault.code }, "no connection to NATS; it is tried again");
       }
-      await sleep(clock, NATS_RECONNECT_MS, this.#closed.signal);
+      await sleep(clock, LIMITS.reconnectMs, this.#closed.signal);
     }
   }
 
@@ -146,7 +143,7 @@ export class Connection {
   async #live(nc: NatsConnection): Promise<void> {
     if (this.isClosed) return nc.close();
     const { domain } = this.#settings;
-    const options = { ...(domain === undefined ? {} : { domain }), timeout: NATS_REQUEST_MS_MAX };
+    const options = { ...(domain === undefined ? {} : { domain }), timeout: LIMITS.requestMs };
     // A copy each: the client takes the domain out of what it is given.
     const jsm = await jetstreamManager(nc, { ...options, checkAPI: false });
     this.#client = { nc, jsm, js: jetstream(nc, { ...options }) };
@@ -193,11 +190,11 @@ export class Connection {
       servers: [...servers],
       name: `pulsebus ${this.#context.busId} ${this.#context.name}`,
       inboxPrefix,
-      timeout: NATS_CONNECT_MS_MAX,
-      pingInterval: NATS_PING_MS,
+      timeout: LIMITS.connectMs,
+      pingInterval: LIMITS.pingMs,
       maxPingOut: 2,
       maxReconnectAttempts: -1,
-      reconnectTimeWait: NATS_RECONNECT_MS,
+      reconnectTimeWait: LIMITS.reconnectMs,
       ignoreAuthErrorAbort: true,
       noAsyncTraces: true,
       ...(user === undefined ? {} : { user }),

@@ -10,10 +10,14 @@
  * - another stream or consumer of that name: what is held belongs to the past and is dropped;
  * - no stream, or a group that this consumer has never seen: `receive` rejects with `not_found`, and the next one looks
  *   again.
+ *
+ * What nobody takes goes back to the server only once it sends no more to this pull, and in the order of the stream: else
+ * it would come back here at once, and out of order.
  */
 import { type Msg, millis } from "@nats-io/transport-node";
-import { MAILBOX_BYTES_MAX, MAILBOX_EVENTS_MAX, NATS_RETRY_MS } from "../../src/limits.ts";
+import { MAILBOX_BYTES_MAX, MAILBOX_EVENTS_MAX } from "../../src/limits.ts";
 import { type Clock, sleep } from "../../src/runtime/clock.ts";
+import { byDeadline } from "../../src/transport/deadline.ts";
 import { Mailbox } from "../../src/transport/mailbox.ts";
 import {
   type Consumer,
@@ -30,10 +34,12 @@ import type { Client, Connection } from "./connection.ts";
 import { parseDelivery } from "./delivery.ts";
 import { closedError, toTransportError } from "./errors.ts";
 import { GroupView, type Seen } from "./group-view.ts";
-import { NatsItem } from "./item.ts";
+import { NatsItem, type Stored } from "./item.ts";
 import { Leases } from "./leases.ts";
+import { LIMITS } from "./limits.ts";
 import { formatPosition, sequenceOf } from "./position.ts";
 import { Pull } from "./pull.ts";
+import { Returns } from "./returns.ts";
 import type { Topology } from "./topology.ts";
 
 export interface ConsumerContext {
@@ -51,14 +57,14 @@ export interface ConsumerTarget {
   readonly matcher: Matcher;
 }
 
-/** What a consumer has that says nothing, in milliseconds. */
-const ACK_WAIT_OF_SERVER = 30_000;
-
 export class NatsConsumer implements Consumer {
   readonly #context: ConsumerContext;
   readonly #target: ConsumerTarget;
   readonly #mailbox: Mailbox<NatsItem>;
   readonly #leases: Leases;
+  readonly #returns: Returns<NatsItem>;
+  /** Deliveries that nobody takes, to be handed back. */
+  #refused: NatsItem[] = [];
   readonly #closed = new AbortController();
   readonly #unwatch: () => void;
   #unreadBytes = 0;
@@ -84,6 +90,13 @@ export class NatsConsumer implements Consumer {
       onIdle: (unread) => this.#rest(unread),
     });
     this.#leases = new Leases(() => connection.up?.nc);
+    this.#returns = new Returns({
+      ...{ clock, onDue: () => this.#ask() },
+      onEnd: (aside) => {
+        for (const item of aside) this.#offer(item);
+        this.#ask();
+      },
+    });
     this.#group = new GroupView(context.topology, target, {
       onResume: () => this.#leases.resume(),
       onOther: () => this.#drop(),
@@ -143,15 +156,15 @@ export class NatsConsumer implements Consumer {
   }
 
   async #close(deadline: number): Promise<void> {
-    const { consumers, connection } = this.#context;
+    const { consumers, connection, clock } = this.#context;
     this.#closed.abort();
     this.#mailbox.close();
+    this.#returns.drain();
     this.#cancelRenewal?.();
     this.#interrupt?.();
     this.#unwatch();
-    void this.#stopPull();
+    await byDeadline(this.#stopPull(), deadline, clock);
     this.#leases.releaseAll();
-    await connection.flush(deadline); // after which all that the server has sent to the pull is here
     await connection.flush(deadline);
     consumers.delete(this);
   }
@@ -166,13 +179,22 @@ export class NatsConsumer implements Consumer {
   #rest(unread: readonly NatsItem[]): void {
     this.#isWanted = false;
     this.#unreadBytes = 0;
-    for (const item of unread) this.#leases.release(item);
-    this.#interrupt?.();
+    this.#refused.push(...unread, ...this.#returns.drain());
+    if (this.#isRunning) this.#interrupt?.();
+    else this.#handBack();
+  }
+
+  /** No pull is open. A closing consumer does it by itself, with all that it holds. */
+  #handBack(): void {
+    const refused = this.#refused;
+    this.#refused = [];
+    if (!this.#closed.signal.aborted) this.#leases.releaseAll(refused);
   }
 
   async #run(): Promise<void> {
     this.#isRunning = true;
     while (this.#isWanted && !this.#closed.signal.aborted) {
+      this.#handBack();
       try {
         await this.#round();
       } catch (error) {
@@ -182,6 +204,7 @@ export class NatsConsumer implements Consumer {
       }
     }
     this.#isRunning = false;
+    this.#handBack();
   }
 
   /** Until the next `receive`, which looks again. What may not be looked at is still there, with its leases. */
@@ -200,6 +223,7 @@ export class NatsConsumer implements Consumer {
     this.#fault = undefined;
     this.#leases.flush();
     this.#renewInTime();
+    this.#expectReturns(seen);
     const over = Promise.withResolvers<void>();
     this.#interrupt = over.resolve;
     this.#pull = this.#openPull(client, seen, (reason) => {
@@ -209,7 +233,13 @@ export class NatsConsumer implements Consumer {
     this.#ask();
     await over.promise;
     this.#interrupt = undefined;
-    void this.#stopPull();
+    await this.#stopPull();
+  }
+
+  #expectReturns({ consumer }: Seen): void {
+    const { delivered, num_ack_pending } = consumer;
+    const missing = num_ack_pending - this.#leases.count;
+    this.#returns.expect({ boundary: delivered.stream_seq, missing, ackWaitMs: this.#ackWaitMs });
   }
 
   /** Waits for a connection, or until nobody wants one. */
@@ -223,7 +253,7 @@ export class NatsConsumer implements Consumer {
   async #pause(): Promise<void> {
     const woken = new AbortController();
     this.#interrupt = () => woken.abort();
-    await sleep(this.#context.clock, NATS_RETRY_MS, woken.signal);
+    await sleep(this.#context.clock, LIMITS.retryMs, woken.signal);
     this.#interrupt = undefined;
   }
 
@@ -249,40 +279,51 @@ export class NatsConsumer implements Consumer {
     if (pull === undefined || !pull.isResting || free < MAILBOX_EVENTS_MAX / 2) return;
     if (this.#unreadBytes > MAILBOX_BYTES_MAX / 2) return;
     if (this.#context.connection.up === undefined) return;
-    pull.ask(free, Math.max(MAILBOX_BYTES_MAX, 2 * this.#context.maxBytes));
+    const count = this.#returns.wanted(free);
+    if (count > 0) pull.ask(count, Math.max(MAILBOX_BYTES_MAX, 2 * this.#context.maxBytes));
   }
 
   /** HOT PATH. */
   #take(message: Msg, generation: string): void {
-    const reply = message.reply ?? "";
-    const { sequence, count, storedAt } = parseDelivery(reply);
     if (this.#group.seen?.generation !== generation) return;
-    if (this.#leases.absorb(sequence, count > 1, reply)) return;
+    const reply = message.reply ?? "";
+    const delivery = parseDelivery(reply);
+    const { sequence, count } = delivery;
+    const isHeld = this.#leases.holdsSequence(sequence);
+    if (!this.#leases.absorb(sequence, count > 1, reply)) this.#takeIn(message, { ...delivery, generation }, reply);
+    if (!isHeld) this.#returns.arrived(sequence);
+  }
+
+  #takeIn(message: Msg, stored: Stored, reply: string): void {
     const { topology } = this.#context;
     const { address, matcher } = this.#target;
-    const position = formatPosition(generation, sequence);
+    const position = formatPosition(stored.generation, stored.sequence);
     const event = decodeEvent(message, topology.topic(address), address, position);
     if (!isMalformed(event) && !matcher.matches(event)) {
       this.#leases.skip(reply);
       return;
     }
-    const bytes = message.data.length;
-    const item = new NatsItem({ generation, sequence, count, storedAt }, event, bytes, reply);
+    const item = new NatsItem(stored, event, message.data.length, reply);
     this.#leases.hold(item);
-    this.#unreadBytes += bytes;
-    if (this.#mailbox.push(item)) return;
-    this.#unreadBytes -= bytes;
-    this.#leases.release(item);
+    if (!this.#returns.keep(item.sequence, item)) this.#offer(item);
+  }
+
+  #offer(item: NatsItem): void {
+    if (this.#mailbox.push(item)) this.#unreadBytes += item.bytes;
+    else this.#refused.push(item);
+  }
+
+  get #ackWaitMs(): number {
+    return millis(this.#group.seen?.consumer.config.ack_wait ?? 0) || LIMITS.ackWaitMs;
   }
 
   /** Three times within the ack_wait; once within it, it is looked how far the group is. */
   #renewInTime(round = 1): void {
-    const ackWaitMs = millis(this.#group.seen?.consumer.config.ack_wait ?? 0) || ACK_WAIT_OF_SERVER;
-    this.#cancelRenewal ??= this.#context.clock.timer(ackWaitMs / 3, () => {
+    this.#cancelRenewal ??= this.#context.clock.timer(this.#ackWaitMs / 3, () => {
       this.#cancelRenewal = undefined;
       this.#leases.renew();
       if (this.#pull !== undefined && round % 3 === 0) void this.#group.follow();
-      if (this.#isWanted || !this.#leases.isEmpty) this.#renewInTime(round + 1);
+      if (this.#isWanted || this.#leases.count > 0) this.#renewInTime(round + 1);
     });
   }
 
@@ -292,15 +333,23 @@ export class NatsConsumer implements Consumer {
     this.#interrupt?.();
   }
 
+  /**
+   * After it the server sends nothing more to the pull, and all that it has sent is here. It only notices that nobody
+   * waits any more when it next looks at the consumer, or has something to send, which it then puts behind the rest.
+   */
   async #stopPull(): Promise<void> {
     const pull = this.#pull;
+    if (pull === undefined) return;
     this.#pull = undefined;
-    await pull?.stop();
+    await pull.stop();
+    if (this.#context.connection.up !== undefined) await this.#group.follow();
   }
 
   /** What is held and waits belongs to a stream or a consumer that is gone. */
   #drop(): void {
     this.#mailbox.drain();
+    this.#returns.drain();
+    this.#refused = [];
     this.#unreadBytes = 0;
     this.#leases.drop();
   }

@@ -10,8 +10,8 @@
  * Acks of a time without a connection wait for the next one.
  */
 import type { NatsConnection } from "@nats-io/transport-node";
-import { NATS_ACKED_KEPT_MAX } from "../../src/limits.ts";
 import type { NatsItem } from "./item.ts";
+import { LIMITS } from "./limits.ts";
 
 const ACK = Buffer.from("+ACK");
 const NAK = Buffer.from("-NAK");
@@ -29,8 +29,8 @@ export class Leases {
     this.#connected = connected;
   }
 
-  get isEmpty(): boolean {
-    return this.#held.size === 0;
+  get count(): number {
+    return this.#held.size;
   }
 
   holds(item: NatsItem): boolean {
@@ -69,16 +69,13 @@ export class Leases {
 
   release(item: NatsItem): void {
     this.#held.delete(item.sequence);
-    this.refuse(item.reply);
+    this.#say(item.reply, NAK);
   }
 
-  releaseAll(): void {
-    for (const item of [...this.#held.values()]) this.release(item);
-  }
-
-  /** A delivery that is not taken in. */
-  refuse(reply: string): void {
-    this.#say(reply, NAK);
+  /** In the order of the stream, since the server delivers again in the order in which it is told. */
+  releaseAll(items: Iterable<NatsItem> = this.#held.values()): void {
+    const ordered = [...items].sort((a, b) => a.sequence - b.sequence);
+    for (const item of ordered) if (this.holds(item)) this.release(item);
   }
 
   /** A delivery that nobody wants. */
@@ -114,7 +111,7 @@ export class Leases {
 
   #remember(sequence: number): void {
     this.#acked.add(sequence);
-    if (this.#acked.size <= NATS_ACKED_KEPT_MAX) return;
+    if (this.#acked.size <= LIMITS.ackedKept) return;
     const [oldest] = this.#acked;
     if (oldest !== undefined) this.#acked.delete(oldest);
   }
@@ -122,7 +119,7 @@ export class Leases {
   #say(reply: string, word: Buffer): void {
     if (this.#send(reply, word)) return;
     // More than this comes again anyway, and is answered then.
-    if (this.#unsent.length < NATS_ACKED_KEPT_MAX) this.#unsent.push([reply, word]);
+    if (this.#unsent.length < LIMITS.ackedKept) this.#unsent.push([reply, word]);
   }
 
   /** False when there is no connection; the client throws when it has given up and nobody knows yet. */

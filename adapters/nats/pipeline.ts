@@ -10,18 +10,16 @@
  * done: answered.
  */
 import { attributeOf, type Event } from "../../src/event/event.ts";
-import { NATS_PUBLISH_WINDOW, NATS_REQUEST_MS_MAX } from "../../src/limits.ts";
 import type { Clock } from "../../src/runtime/clock.ts";
 import { type PublishResult, TransportError } from "../../src/transport/port.ts";
 import { encodeEvent } from "./binding.ts";
 import type { Client, Connection } from "./connection.ts";
 import { apiCodeOf, closedError, disconnectedError, failure, isNoResponders, toTransportError } from "./errors.ts";
+import { LIMITS } from "./limits.ts";
 import { hasWildcard } from "./names.ts";
 import { formatPosition } from "./position.ts";
 import type { Topology } from "./topology.ts";
 
-/** The client's own timer comes after ours, which answers. */
-const CLIENT_GRACE = 1_000;
 const DEFAULT_KEY = "partitionkey";
 
 export interface PipelineContext {
@@ -64,7 +62,7 @@ export class Pipeline {
 
   publish(events: readonly Event[], deadline: number): Promise<readonly PublishResult[]> {
     const { connection, clock } = this.#context;
-    const waitMs = Math.min(NATS_REQUEST_MS_MAX, deadline - clock.now());
+    const waitMs = Math.min(LIMITS.requestMs, deadline - clock.now());
     if (!connection.isStarting || waitMs <= 0) return this.#publish(events, deadline);
     return connection.ready(waitMs).then(
       () => this.#publish(events, deadline),
@@ -126,7 +124,7 @@ export class Pipeline {
     if (this.#isSending) return;
     this.#isSending = true;
     for (const pending of this.#ready) {
-      if (this.#sent.size >= NATS_PUBLISH_WINDOW) break;
+      if (this.#sent.size >= LIMITS.publishWindow) break;
       this.#ready.delete(pending);
       this.#sendOne(pending);
     }
@@ -143,7 +141,7 @@ export class Pipeline {
     try {
       const limit = Math.min(maxBytes, up.nc.info?.max_payload ?? maxBytes);
       const { headers, body } = encodeEvent(pending.event, topology.topic(this.#address), limit);
-      const timeout = Math.max(1, pending.deadline - clock.now()) + CLIENT_GRACE;
+      const timeout = Math.max(1, pending.deadline - clock.now()) + LIMITS.clientGraceMs;
       pending.status = "sent";
       this.#sent.add(pending);
       void this.#confirm(pending, up.js.publish(this.#address, body, { headers, timeout }));

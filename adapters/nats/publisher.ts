@@ -1,7 +1,7 @@
 /** The publisher of the port: one of possibly several users of the pipeline of its address. */
 import type { Event } from "../../src/event/event.ts";
 import type { Clock } from "../../src/runtime/clock.ts";
-import { sleep } from "../../src/runtime/clock.ts";
+import { byDeadline } from "../../src/transport/deadline.ts";
 import type { Publisher, PublishResult } from "../../src/transport/port.ts";
 import { closedError, failure } from "./errors.ts";
 import type { Pipeline } from "./pipeline.ts";
@@ -33,10 +33,7 @@ export class NatsPublisher implements Publisher {
   async close(deadline: number): Promise<void> {
     this.#isClosed = true;
     const { clock } = this.#context;
-    const done = new AbortController();
-    const late = sleep(clock, Math.max(0, deadline - clock.now()), done.signal);
-    await Promise.race([Promise.all(this.#open), late]);
-    done.abort();
+    await byDeadline(Promise.all(this.#open), deadline, clock);
   }
 
   #track(results: Promise<unknown>): void {

@@ -9,8 +9,8 @@
  *   another one after it has looked what is the matter.
  */
 import { createInbox, type Msg, type NatsConnection, nanos, type Subscription } from "@nats-io/transport-node";
-import { NATS_HEARTBEAT_MS, NATS_PULL_MS } from "../../src/limits.ts";
 import type { Clock } from "../../src/runtime/clock.ts";
+import { LIMITS } from "./limits.ts";
 
 export interface PullOptions {
   readonly nc: NatsConnection;
@@ -57,13 +57,13 @@ export class Pull {
   ask(count: number, maxBytes: number): void {
     const { nc, subject, maxBatch, maxExpiresMs } = this.#options;
     const batch = Math.min(count, maxBatch);
-    const expiresMs = Math.min(NATS_PULL_MS, maxExpiresMs);
+    const expiresMs = Math.min(LIMITS.pullMs, maxExpiresMs);
     this.#number += 1;
     this.#remaining = batch;
     const request = {
       ...{ batch, max_bytes: maxBytes, expires: nanos(expiresMs) },
       // A server refuses heartbeats that are rarer than twice in the time of the request.
-      idle_heartbeat: nanos(Math.min(NATS_HEARTBEAT_MS, Math.floor(expiresMs / 2))),
+      idle_heartbeat: nanos(Math.min(LIMITS.heartbeatMs, Math.floor(expiresMs / 2))),
     };
     if (nc.isClosed()) {
       this.#end("the connection is closed");
@@ -71,7 +71,7 @@ export class Pull {
     }
     nc.publish(subject, JSON.stringify(request), { reply: `${this.#inbox}.${this.#number}` });
     this.#seen();
-    this.#watch(NATS_HEARTBEAT_MS * 3);
+    this.#watch(LIMITS.heartbeatMs * 3);
   }
 
   /** Ends it for good; what the server has sent until then still comes. Resolves then, or when the connection is lost. */
@@ -136,7 +136,7 @@ export class Pull {
     const { clock } = this.#options;
     this.#cancelWatch ??= clock.timer(delayMs, () => {
       this.#cancelWatch = undefined;
-      const restMs = this.#seenAt + NATS_HEARTBEAT_MS * 3 - clock.monotonic();
+      const restMs = this.#seenAt + LIMITS.heartbeatMs * 3 - clock.monotonic();
       if (restMs > 0) this.#watch(restMs);
       else this.#end("missed heartbeats");
     });

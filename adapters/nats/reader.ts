@@ -1,12 +1,12 @@
 /** Reads of a stream without a group, and what can be told of it and of its groups. */
 import { AckPolicy, type ConsumerConfig, DeliverPolicy, type JsMsg } from "@nats-io/jetstream";
 import { nanos } from "@nats-io/transport-node";
-import { NATS_REQUEST_MS_MAX } from "../../src/limits.ts";
 import type { GroupStats, Position, Progress, Start, TopicPage, TopicStats } from "../../src/transport/port.ts";
 import { decodeEvent } from "./binding.ts";
 import type { Connection } from "./connection.ts";
 import { ignoreNotFound } from "./errors.ts";
 import { NatsItem } from "./item.ts";
+import { LIMITS } from "./limits.ts";
 import { startOf } from "./native-config.ts";
 import { formatPosition, generationOf, sequenceOf } from "./position.ts";
 import type { Topology } from "./topology.ts";
@@ -61,7 +61,7 @@ export class Reader {
     const generation = generationOf(stream.created);
     const config: Partial<ConsumerConfig> = {
       ...{ ack_policy: AckPolicy.None, filter_subject: address, mem_storage: true, num_replicas: 1 },
-      ...{ inactive_threshold: nanos(NATS_REQUEST_MS_MAX) },
+      ...{ inactive_threshold: nanos(LIMITS.requestMs) },
       ...startOf(from, stream),
     };
     return this.#connection.request(async ({ js, jsm }) => {
@@ -71,7 +71,7 @@ export class Reader {
         const count = Math.min(max, info.num_pending);
         if (count === 0) return { items: [], next: undefined };
         const messages = await js.consumers.getConsumerFromInfo(info).fetch({
-          ...{ max_messages: count, expires: NATS_REQUEST_MS_MAX },
+          ...{ max_messages: count, expires: LIMITS.requestMs },
         });
         const items: NatsItem[] = [];
         let pending = 0;

@@ -1,4 +1,4 @@
-/** T23–T30: who is handed what, from where on, in which order. */
+/** T23–T30, T66, T67: who is handed what, from where on, in which order. */
 import assert from "node:assert/strict";
 import type { Event } from "../../event/event.ts";
 import { attributeOf } from "../../event/event.ts";
@@ -22,6 +22,8 @@ const SEQUENTIAL = 1_000;
 const KEYS = 10;
 /** Events before and after the time at which a group starts. */
 const HALF = 3;
+/** Events that are held when a consumer ends: more than one page of what a broker keeps in order by accident. */
+const UNSETTLED = 40;
 
 function idsOfEvents(events: readonly Event[]): string[] {
   return events.map(({ id }) => id);
@@ -212,7 +214,45 @@ export const deliveryCases: readonly ConformanceCase[] = [
       assertKeyOrder([...firstTime.values()]);
     },
   },
+  {
+    id: "T66",
+    title: "what a closed consumer left unsettled comes in order, before what was stored later",
+    gate: ({ ordering }) => ordering !== "none",
+    run: (harness) => assertOrderAcross(harness, (consumer) => consumer.close(soon())),
+  },
+  {
+    id: "T67",
+    title: "what was unsettled at a restart comes in order, before what was stored later",
+    gate: ({ ordering, durable }) => ordering !== "none" && durable,
+    run: (harness) => assertOrderAcross(harness, () => harness.restart()),
+  },
 ];
+
+/** Half of one key's events are handed out and unsettled when the consumer ends, the other half is stored after it. */
+async function assertOrderAcross(harness: Harness, end: (consumer: Consumer) => Promise<void>): Promise<void> {
+  const { address, group } = await topicWithGroup(harness);
+  const events = Array.from({ length: 2 * UNSETTLED }, (_, number) =>
+    makeEvent({ id: `${number}`, attributes: [["partitionkey", "one"]] }),
+  );
+  const consumer = openConsumer(harness, address, group);
+  await publishAll(harness, address, events.slice(0, UNSETTLED));
+  await receiveHeld(consumer, UNSETTLED, harness.quietMs);
+  await end(consumer);
+  await harness.transport.provision(address, harness.settings); // as a bus does when it starts
+  await publishAll(harness, address, events.slice(UNSETTLED));
+  const items = await receiveAndAck(openConsumer(harness, address, group), events.length);
+  assert.deepEqual(idsOf(items), idsOfEvents(events), "all of the key, in its order");
+}
+
+/** Up to `count`, unsettled: a transport that orders by keys may hold the rest of a key back until the first is acked. */
+async function receiveHeld(consumer: Consumer, count: number, quietMs: number): Promise<void> {
+  let held = (await receive(consumer, count)).length;
+  while (held < count) {
+    const page = await inTime(consumer.receive(count - held, AbortSignal.timeout(quietMs)), "receive");
+    if (page.length === 0) return;
+    held += page.length;
+  }
+}
 
 /** Numbered by their ids, with keys in turn. */
 function keyedEvents(count: number): Event[] {

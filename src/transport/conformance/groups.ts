@@ -157,6 +157,13 @@ export const groupCases: readonly ConformanceCase[] = [
         events.map(({ id }) => id),
         "each once",
       );
+      if (harness.transport.capabilities.ordering === "topic") {
+        assert.deepEqual(
+          idsOf([...held, ...rest]),
+          events.map(({ id }) => id),
+          "in their order",
+        );
+      }
       ackAll(consumer, held);
       await assertQuiet(harness, address, consumer);
     },

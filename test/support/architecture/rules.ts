@@ -111,6 +111,7 @@ export const RULES: readonly Rule[] = [
   { name: "nothing is exported as default", check: eachFile(defaultExports) },
   { name: "nothing is typed any", check: eachFile(anys) },
   { name: "limits stand in src/limits.ts", check: eachFile(limitsElsewhere) },
+  { name: "the limits of a broker stand in its adapter's limits.ts", check: brokerLimits },
   { name: "file names are kebab-case", check: eachFile(fileName) },
   { name: "files and functions stay readable in length", check: eachFile(lengths) },
 ];
@@ -275,6 +276,21 @@ function limitsElsewhere(file: SourceFile): readonly Omit<Violation, "path">[] {
       line,
       message: `declares ${name}: limits stand in ${LIMITS_FILE}, with their reason`,
     }));
+}
+
+/** Those of the embedded log are the server's own. */
+function brokerLimits(files: Files): readonly Violation[] {
+  const brokers = [...files.keys()]
+    .flatMap((path) => /^adapters\/([^/]+)\/adapter\.ts$/.exec(path)?.[1] ?? [])
+    .filter((folder) => folder !== "embedded");
+  const without = brokers
+    .filter((folder) => !files.has(`adapters/${folder}/limits.ts`))
+    .map((folder) => ({ path: `adapters/${folder}/adapter.ts`, line: 1, message: "has no limits.ts beside it" }));
+  const words = new Set(brokers.flatMap((folder) => folder.toUpperCase().split("-")));
+  const named = (files.get(LIMITS_FILE)?.numericConstants ?? [])
+    .filter(({ name }) => name.split("_").some((word) => words.has(word)))
+    .map(({ name, line }) => ({ path: LIMITS_FILE, line, message: `${name} belongs to its adapter's limits.ts` }));
+  return [...without, ...named];
 }
 
 function fileName(file: SourceFile): readonly Omit<Violation, "path">[] {

@@ -1,5 +1,5 @@
-/** The times of this adapter that nobody needs to set, in milliseconds. */
-export const TIMING = {
+/** The limits of this adapter, with their units and reasons. */
+export const LIMITS = {
   /** Silence of the broker while a connection opens. Short: a reconnect after a cut must not hang in a dead attempt. */
   connectMs: 3_000,
   /** The first pause before connecting again; it doubles up to the second, which keeps recovery below 5 s. */
@@ -20,4 +20,8 @@ export const TIMING = {
   ownerHeartbeats: 3,
   /** How often channels that nobody published on since the last time are closed. */
   idleChannelMs: 60_000,
+  /** How long an event may stay unsettled: below the broker's `consumer_timeout`, 30 min, which can't be extended. */
+  leaseMs: 25 * 60 * 1_000,
+  /** `max_message_size` of RabbitMQ 4; 3.x has 128 MiB. */
+  messageBytes: 16 * 1024 * 1024,
 } as const;
