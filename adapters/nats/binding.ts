@@ -1,4 +1,5 @@
 /** Events as NATS messages: the NATS binding of CloudEvents, in binary or structured mode. */
+import { hash } from "node:crypto";
 import { type MsgHdrs, MsgHdrsImpl } from "@nats-io/transport-node";
 import { BINDINGS } from "../../src/event/bindings.ts";
 import type { Attribute, Event } from "../../src/event/event.ts";
@@ -26,9 +27,9 @@ const HEADER_FRAME = 12;
 const HEADER_LINE = 4;
 
 /** Throws `invalid` and `too_large`. Structured where binary mode would be too large and structured is not. */
-export function encodeEvent(event: Event, topic: Topic, maxBytes: number): NativeMessage {
+export function encodeEvent(event: Event, topic: Topic, address: string, maxBytes: number): NativeMessage {
   refuseLoneSurrogates(event);
-  const id = topic.options.deduplicate ? messageId(event) : undefined;
+  const id = topic.dedupe === undefined ? undefined : messageId(event, address);
   const mode = topic.mode === "keep" ? (event.structured === undefined ? "binary" : "structured") : topic.mode;
   const message = encodeMessage(BINDINGS.nats, event, mode);
   const bytes = sizeOf(message, id);
@@ -56,9 +57,12 @@ export function decodeEvent(
   }
 }
 
-/** One id for each (source, id), which no other pair has: a line end is in neither of them. */
-function messageId({ source, id }: Event): string {
-  return `${encodeURIComponent(source)}/${encodeURIComponent(id)}`;
+/**
+ * One id for each source and id on an address: the SHA-256 of the three, which no other three are known to have, and in
+ * none of which is a line end. With the address, since a stream looks for duplicates among all of its subjects.
+ */
+function messageId({ source, id }: Event, address: string): string {
+  return hash("sha256", `${address}\n${source}\n${id}`, "base64url");
 }
 
 function refuseLoneSurrogates(event: Event): void {

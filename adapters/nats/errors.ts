@@ -6,6 +6,9 @@ import { type PublishResult, TransportError, type TransportErrorCode } from "../
 
 type Failure = Extract<PublishResult, { ok: false }>;
 
+/** A cluster is about to store an event of which this one is the duplicate; whether it will is not known yet. */
+export const BEING_STORED = 10158;
+
 /** By `err_code` of the JetStream API (nats-server, server/errors.json). */
 const API_CODES: ReadonlyMap<number, TransportErrorCode> = new Map([
   [10014, "not_found"], // consumer not found
@@ -22,6 +25,7 @@ const API_CODES: ReadonlyMap<number, TransportErrorCode> = new Map([
   [10009, "unavailable"], // not leader of the cluster
   [10010, "unavailable"], // no suitable peers for placement
   [10118, "unavailable"], // stream is offline
+  [BEING_STORED, "unavailable"], // a message with this id is in process
   [10119, "unavailable"], // consumer is offline
   [10035, "permission_denied"], // JetStream not enabled for the user
   [10039, "permission_denied"], // JetStream not enabled for the account

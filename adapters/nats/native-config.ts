@@ -22,9 +22,11 @@ export type StreamInput = Pick<
   | "duplicate_window"
 >;
 
-export function streamConfig(name: string, address: string, { options }: Topic): StreamInput {
+/** Of native producers that send `Nats-Msg-Id`, where the topic has no `dedupe`: the server's own default. */
+const WINDOW_MS = 120_000;
+
+export function streamConfig(name: string, address: string, { options, dedupe }: Topic): StreamInput {
   const maxAgeMs = options.maxAgeSeconds * 1_000;
-  const windowMs = options.duplicateWindowSeconds * 1_000;
   return {
     name,
     description: MANAGED,
@@ -35,8 +37,14 @@ export function streamConfig(name: string, address: string, { options }: Topic):
     max_bytes: options.maxBytes,
     discard: options.discard === "new" ? DiscardPolicy.New : DiscardPolicy.Old,
     // A server refuses a window that is longer than the events live.
-    duplicate_window: nanos(maxAgeMs === 0 ? windowMs : Math.min(windowMs, maxAgeMs)),
+    duplicate_window: nanos(dedupe?.windowMs ?? Math.min(WINDOW_MS, maxAgeMs || WINDOW_MS)),
   };
+}
+
+/** Why a stream that is not ours to change does not do what `dedupe` says. */
+export function windowFault({ name, duplicate_window }: StreamConfig, { dedupe }: Topic): string | undefined {
+  if (dedupe === undefined || duplicate_window >= nanos(dedupe.windowMs)) return undefined;
+  return `The stream "${name}" forgets duplicates before dedupe.window: set its duplicate_window to ${dedupe.windowMs}ms`;
 }
 
 /** No bound on redelivery or on what is unsettled: both are the core's to decide. */

@@ -14,7 +14,15 @@ import type { Clock } from "../../src/runtime/clock.ts";
 import { type PublishResult, TransportError } from "../../src/transport/port.ts";
 import { encodeEvent } from "./binding.ts";
 import type { Client, Connection } from "./connection.ts";
-import { apiCodeOf, closedError, disconnectedError, failure, isNoResponders, toTransportError } from "./errors.ts";
+import {
+  apiCodeOf,
+  BEING_STORED,
+  closedError,
+  disconnectedError,
+  failure,
+  isNoResponders,
+  toTransportError,
+} from "./errors.ts";
 import { LIMITS } from "./limits.ts";
 import { hasWildcard } from "./names.ts";
 import { formatPosition } from "./position.ts";
@@ -140,7 +148,7 @@ export class Pipeline {
     }
     try {
       const limit = Math.min(maxBytes, up.nc.info?.max_payload ?? maxBytes);
-      const { headers, body } = encodeEvent(pending.event, topology.topic(this.#address), limit);
+      const { headers, body } = encodeEvent(pending.event, topology.topic(this.#address), this.#address, limit);
       const timeout = Math.max(1, pending.deadline - clock.now()) + LIMITS.clientGraceMs;
       pending.status = "sent";
       this.#sent.add(pending);
@@ -153,8 +161,9 @@ export class Pipeline {
   async #confirm(pending: Pending, publishing: ReturnType<Client["js"]["publish"]>): Promise<void> {
     try {
       const { stream, seq, duplicate } = await publishing;
-      const position = this.#position(stream, seq, duplicate);
-      this.#finish(pending, { ok: true, position: typeof position === "string" ? position : await position });
+      const found = this.#position(stream, seq, duplicate);
+      const position = typeof found === "string" ? found : await found;
+      this.#finish(pending, { ok: true, position, ...(duplicate ? { duplicate } : {}) });
     } catch (error) {
       if (pending.status === "done") return;
       this.#finish(pending, await this.#failureOf(error));
@@ -166,7 +175,8 @@ export class Pipeline {
     if (this.#context.connection.isClosed) return failure(closedError(), "unknown");
     if (isNoResponders(error)) return failure(await this.#whyNobodyStores(error));
     const fault = toTransportError(error);
-    const isRefused = apiCodeOf(error) !== undefined || fault.code === "permission_denied" || fault.code === "invalid";
+    const apiCode = apiCodeOf(error) ?? BEING_STORED;
+    const isRefused = apiCode !== BEING_STORED || fault.code === "permission_denied" || fault.code === "invalid";
     return failure(fault, isRefused ? "no" : "unknown");
   }
 

@@ -27,12 +27,10 @@ interface TopicOptions {
   readonly maxAgeSeconds: number;
   readonly maxBytes: number;
   readonly discard: "new" | "old";
-  readonly deduplicate: boolean;
-  readonly duplicateWindowSeconds: number;
   readonly ackWaitSeconds: number;
 }
 
-export interface Topic extends Pick<TopicSettings, "envelope" | "mode" | "key" | "provision"> {
+export interface Topic extends Pick<TopicSettings, "envelope" | "mode" | "key" | "provision" | "dedupe"> {
   readonly options: TopicOptions;
 }
 
@@ -44,8 +42,6 @@ const OPTIONS: TopicOptions = {
   maxAgeSeconds: 604_800,
   maxBytes: -1,
   discard: "new",
-  deduplicate: false,
-  duplicateWindowSeconds: 120,
   ackWaitSeconds: 10,
 };
 
@@ -54,9 +50,10 @@ export const UNPROVISIONED: Topic = {
   mode: "keep",
   key: undefined,
   provision: true,
+  dedupe: undefined,
   options: OPTIONS,
 };
 
-export function topicOf({ envelope, mode, key, provision, options }: TopicSettings): Topic {
-  return { envelope, mode, key, provision, options: { ...OPTIONS, ...options } };
+export function topicOf({ envelope, mode, key, provision, dedupe, options }: TopicSettings): Topic {
+  return { envelope, mode, key, provision, dedupe, options: { ...OPTIONS, ...options } };
 }

@@ -4,14 +4,28 @@
  * What Pulsebus created carries `MANAGED` as its description; only that is changed or deleted later. A stream that
  * somebody else created is used as it is.
  */
-import { type ConsumerConfig, type ConsumerInfo, DeliverPolicy, type StreamInfo } from "@nats-io/jetstream";
+import {
+  type ConsumerConfig,
+  type ConsumerInfo,
+  DeliverPolicy,
+  type StreamConfig,
+  type StreamInfo,
+} from "@nats-io/jetstream";
 import { nanos } from "@nats-io/transport-node";
 import type { Logger } from "../../src/runtime/logger.ts";
 import { type Start, TransportError } from "../../src/transport/port.ts";
 import type { Connection } from "./connection.ts";
 import { apiCodeOf, groupNotFound, ignoreNotFound, streamNotFound } from "./errors.ts";
 import { covers, escapeName, subjectFault } from "./names.ts";
-import { consumerConfig, consumerFault, MANAGED, type StreamInput, startOf, streamConfig } from "./native-config.ts";
+import {
+  consumerConfig,
+  consumerFault,
+  MANAGED,
+  type StreamInput,
+  startOf,
+  streamConfig,
+  windowFault,
+} from "./native-config.ts";
 import { generationOf } from "./position.ts";
 import { type Topic, UNPROVISIONED } from "./settings.ts";
 
@@ -80,12 +94,16 @@ export class Topology {
     if (fault !== undefined) {
       throw new TransportError("invalid", `The address "${address}" is no subject for a stream: ${fault}`);
     }
+    const { dedupe, options } = topic;
+    if (dedupe !== undefined && options.maxAgeSeconds > 0 && dedupe.windowMs > options.maxAgeSeconds * 1_000) {
+      throw new TransportError(
+        "invalid",
+        "JetStream needs events to live as long as dedupe.window: raise maxAgeSeconds",
+      );
+    }
     this.#topics.set(address, topic);
     this.#found.delete(address);
-    if (!topic.provision) {
-      await this.stream(address);
-      return;
-    }
+    if (!topic.provision) return requireWindow((await this.stream(address)).config, topic);
     const name = await this.streamName(address);
     const config = streamConfig(name, address, topic);
     const existing = (await this.#streamOrNone(name)) ?? (await this.#addStream(address, config));
@@ -186,12 +204,14 @@ export class Topology {
   async #adjustStream(address: string, info: StreamInfo, config: StreamInput): Promise<void> {
     const { config: current } = info;
     if (current.description !== MANAGED) {
-      if (storesAll(info, address)) return;
+      if (storesAll(info, address)) return requireWindow(current, this.topic(address));
       const text = `The stream "${current.name}" was not created by Pulsebus and does not store "${address}"`;
       throw new TransportError("invalid", `${text}; add the subject to it, or name another stream in options.stream`);
     }
     const subjects = storesAll(info, address) ? current.subjects : [...current.subjects, address];
-    const wanted = { ...config, subjects };
+    // Several topics in one stream: the longest of their windows.
+    const windows = subjects.length === 1 ? [] : [current.duplicate_window];
+    const wanted = { ...config, subjects, duplicate_window: Math.max(config.duplicate_window, ...windows) };
     const differs = (Object.keys(wanted) as (keyof StreamInput)[]).some(
       (key) => JSON.stringify(wanted[key]) !== JSON.stringify(current[key]),
     );
@@ -223,6 +243,11 @@ export class Topology {
       if (!CONSUMER_EXISTS.has(apiCodeOf(error) ?? 0)) throw error;
     }
   }
+}
+
+function requireWindow(config: StreamConfig, topic: Topic): void {
+  const fault = windowFault(config, topic);
+  if (fault !== undefined) throw new TransportError("invalid", fault);
 }
 
 function deletedKey(address: string, group: string): string {

@@ -1,6 +1,7 @@
 /** All cases. */
 import type { ConformanceCase } from "./case.ts";
 import { deliveryCases } from "./delivery.ts";
+import { duplicateCases } from "./duplicates.ts";
 import { fidelityCases } from "./fidelity.ts";
 import { flowCases } from "./flow.ts";
 import { groupCases } from "./groups.ts";
@@ -14,6 +15,7 @@ export const conformanceCases: readonly ConformanceCase[] = [
   ...openingCases,
   ...fidelityCases,
   ...publishCases,
+  ...duplicateCases,
   ...deliveryCases,
   ...settlementCases,
   ...flowCases,

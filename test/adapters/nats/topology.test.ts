@@ -1,8 +1,9 @@
 /** Streams and durable consumers: what is created, what is taken over, what is refused. */
 import { AckPolicy, type JetStreamManager, jetstreamManager } from "@nats-io/jetstream";
 import { connect, type NatsConnection, nanos } from "@nats-io/transport-node";
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { escapeName } from "../../../adapters/nats/names.ts";
+import type { Event } from "../../../src/event/event.ts";
 import { makeEvent } from "../../../src/transport/conformance/events.ts";
 import { receiveAndAck, receiveCount } from "../../../src/transport/conformance/steps.ts";
 import type { PublishResult, Transport } from "../../../src/transport/port.ts";
@@ -26,11 +27,11 @@ await describeBroker("nats", "NATS streams and consumers", (address) => {
   });
 
   it("creates a stream of its own for an address, with the options of the topic", async () => {
-    const subject = await provisioned({ maxAgeSeconds: 60, maxBytes: 1_000_000, duplicateWindowSeconds: 30 });
+    const subject = await provisioned({ maxAgeSeconds: 60, maxBytes: 1_000_000 });
     const { config } = await manager.streams.info(escapeName(subject));
     expect(config).toMatchObject({
       ...{ subjects: [subject], storage: "file", num_replicas: 1, discard: "new", max_bytes: 1_000_000 },
-      ...{ max_age: nanos(60_000), duplicate_window: nanos(30_000) },
+      ...{ max_age: nanos(60_000), duplicate_window: nanos(60_000) },
     });
   });
 
@@ -121,14 +122,45 @@ await describeBroker("nats", "NATS streams and consumers", (address) => {
     await expect(transport.provision(subject, topicSettings())).rejects.toMatchObject({ code: "invalid" });
   });
 
-  it("stores an event twice that is published twice, unless the topic deduplicates", async () => {
-    const event = makeEvent();
-    const plain = await provisioned();
-    expect(await publishedTwice(plain, event)).toBe(2);
-    const careful = await provisioned({ deduplicate: true });
-    expect(await publishedTwice(careful, event)).toBe(1);
-    await publish(careful, makeEvent({ id: event.id, source: "/another" }));
-    expect((await transport.topicStats(careful)).events).toBe(2);
+  describe("a topic with dedupe", () => {
+    const dedupe = { windowMs: 30_000 };
+
+    it("makes its window that of its stream, and changes it later", async () => {
+      const subject = uniqueName();
+      await transport.provision(subject, topicSettings({ dedupe }));
+      expect((await manager.streams.info(escapeName(subject))).config.duplicate_window).toBe(nanos(30_000));
+      await transport.provision(subject, topicSettings({ dedupe: { windowMs: 10_000 } }));
+      expect((await manager.streams.info(escapeName(subject))).config.duplicate_window).toBe(nanos(10_000));
+    });
+
+    it("in a stream of several topics loses no event of one to the other, and keeps the longest window", async () => {
+      const [name, event] = [`S-${crypto.randomUUID()}`, makeEvent()];
+      for (const windowMs of [30_000, 20_000]) {
+        const subject = uniqueName();
+        await transport.provision(subject, topicSettings({ dedupe: { windowMs }, options: { stream: name } }));
+        expect(await areDuplicates(subject, [event, event])).toEqual([false, true]);
+      }
+      expect((await manager.streams.info(name)).config.duplicate_window).toBe(nanos(30_000));
+    });
+
+    it("is refused on a stream of somebody else that forgets sooner", async () => {
+      const name = `S-${crypto.randomUUID()}`;
+      await manager.streams.add({ name, subjects: [`${name}.>`], duplicate_window: nanos(10_000) });
+      const subject = `${name}.orders`;
+      for (const provision of [true, false]) {
+        const settings = topicSettings({ dedupe, provision, options: { stream: name } });
+        await expect(transport.provision(subject, settings)).rejects.toThrow("duplicate_window to 30000ms");
+      }
+      const settings = topicSettings({ dedupe: { windowMs: 10_000 }, options: { stream: name } });
+      await transport.provision(subject, settings);
+      const event = makeEvent();
+      expect(await areDuplicates(subject, [event, event])).toEqual([false, true]);
+    });
+
+    it("is refused when events do not live as long", async () => {
+      const settings = topicSettings({ dedupe, options: { maxAgeSeconds: 29 } });
+      await expect(transport.provision(uniqueName(), settings)).rejects.toThrow("raise maxAgeSeconds");
+    });
   });
 
   it("refuses publishes as throttled when the stream is full, and aborts what follows with the same key", async () => {
@@ -184,10 +216,12 @@ await describeBroker("nats", "NATS streams and consumers", (address) => {
     return result.position === undefined ? [] : [result.position];
   }
 
-  async function publishedTwice(subject: string, event: ReturnType<typeof makeEvent>) {
-    await publish(subject, event);
-    await publish(subject, event);
-    return (await transport.topicStats(subject)).events;
+  async function areDuplicates(subject: string, events: readonly Event[]): Promise<boolean[]> {
+    const results = await transport.publisher(subject).publish(events, soon());
+    return results.map((result) => {
+      if (!result.ok) throw result.error;
+      return result.duplicate === true;
+    });
   }
 
   async function flows(subject: string, group = "group"): Promise<void> {
