@@ -25,7 +25,7 @@ import { closedError, toTransportError } from "./errors.ts";
 import { LIMITS } from "./limits.ts";
 import type { Link } from "./link.ts";
 import { queueName } from "./names.ts";
-import { Session } from "./session.ts";
+import { PREFETCH_MAX, Session } from "./session.ts";
 
 /** What `receive` tells; everything else passes. */
 const FATAL: ReadonlySet<TransportErrorCode> = new Set(["not_found", "permission_denied", "fenced", "closed"]);
@@ -55,6 +55,8 @@ export class AmqpConsumer implements Consumer {
   #claimedOn: ChannelModel | undefined;
   #attaching: Promise<void> | undefined;
   #receivers = 0;
+  /** What the latest `receive` asked for. */
+  #wanted = 0;
   #error: TransportError | undefined;
   #closing: Promise<void> | undefined;
 
@@ -64,8 +66,7 @@ export class AmqpConsumer implements Consumer {
     this.#options = options;
     this.#queue = queueName(options.address, options.group);
     this.#mailbox = new Mailbox<Item>({
-      // Acks that are under way let a window that is being replaced grow by as much again.
-      capacity: 2 * options.prefetch,
+      capacity: PREFETCH_MAX, // the session bounds what is in it
       clock: options.clock,
       onFree: () => undefined, // `receive` reads on
       onIdle: (unread) => this.#session?.rest(unread),
@@ -76,6 +77,7 @@ export class AmqpConsumer implements Consumer {
     this.#receivers += 1;
     try {
       const taking = this.#mailbox.take(max, signal); // which makes the mailbox take in
+      this.#wanted = max;
       this.#readOn();
       return await taking;
     } finally {
@@ -125,8 +127,8 @@ export class AmqpConsumer implements Consumer {
 
   /** What waits in `receive` and finds nothing gets a session, and that session room. */
   #readOn(): void {
-    if (this.#closed.signal.aborted || this.#mailbox.free < 2 * this.#options.prefetch) return;
-    if (this.#session !== undefined) this.#session.read();
+    if (this.#closed.signal.aborted || this.#mailbox.free < PREFETCH_MAX) return;
+    if (this.#session !== undefined) this.#session.read(this.#wanted);
     else this.#attaching ??= this.#attach();
   }
 
@@ -136,7 +138,7 @@ export class AmqpConsumer implements Consumer {
       if (this.#closed.signal.aborted) return await session.close(0);
       this.#session = session;
       this.#error = undefined;
-      if (this.#mailbox.free > 0) session.read();
+      if (this.#mailbox.free > 0) session.read(this.#wanted);
     } catch (error) {
       this.#error = toTransportError(error);
       await this.#releaseClaim();
@@ -173,7 +175,6 @@ export class AmqpConsumer implements Consumer {
     try {
       await channel.checkExchange(address);
       await channel.checkQueue(this.#queue);
-      await channel.prefetch(prefetch);
       return session;
     } catch (error) {
       await session.close(0);

@@ -2,20 +2,25 @@
  * What a consumer has on one channel. Delivery tags count within a channel, and an old tag on a new channel would ack a
  * stranger: so an item can only be settled through the session that it came from, and a session ends with its channel.
  *
- * On the channel there is one native consumer at a time, a *window* of `prefetch` unsettled messages:
+ * On the channel there is one native consumer at a time, a *window* of unsettled messages: as many as the core asked for
+ * when it was opened, and `prefetch` more that are read ahead.
  *
  *   resting ── somebody receives ──▶ open ── nobody receives ──▶ resting   (cancelled, what was not read is returned)
  *                                     │ ▲
  *                                     └─┘ full: the next window is opened, then the full one is cancelled
  *
- * A cancelled consumer keeps its unsettled messages, so the core may hold any number of them while no more than one
- * window is ever read ahead.
+ * A cancelled consumer keeps its unsettled messages, so the core may hold any number of them. Those on their way to it
+ * return to the end of a quorum queue and lose their place. A full window has none on their way, unless an ack makes room
+ * for more: so what is settled while the next one is opened is told to the broker only when the full one is cancelled.
  */
 import type { Channel, ConsumeMessage } from "amqplib";
 import { type Clock, sleep } from "../../src/runtime/clock.ts";
 import { type Item, isMalformed, type Matcher, type Position, type TopicSettings } from "../../src/transport/port.ts";
 import { fromNative, positionOf } from "./binding.ts";
 import { LIMITS } from "./limits.ts";
+
+/** The size of a window at most: AMQP has 16 bits for it. */
+export const PREFETCH_MAX = 65_535;
 
 export interface SessionOptions {
   readonly channel: Channel;
@@ -32,6 +37,7 @@ export interface SessionOptions {
 }
 
 interface Window {
+  readonly size: number;
   tag: string | undefined;
   unsettled: number;
 }
@@ -46,9 +52,11 @@ export class Session {
   readonly #deliveries = new Map<Item, Delivery>();
   #window: Window | undefined;
   #opening: Promise<void> | undefined;
+  /** What was settled while a full window is replaced. */
+  #held: (() => void)[] | undefined;
   #isEnded = false;
 
-  /** The prefetch of the channel is set and the queue is there. */
+  /** The queue is there. */
   constructor(options: SessionOptions) {
     this.#options = options;
     let reason: Error | undefined;
@@ -58,12 +66,14 @@ export class Session {
     options.channel.on("close", () => this.#end(reason));
   }
 
-  /** Opens a window unless there is one with room. */
-  read(): void {
+  /** Opens a window, for `wanted` messages and those read ahead, unless there is one with room. */
+  read(wanted: number): void {
     const full = this.#window;
-    if (this.#isEnded || (full !== undefined && full.unsettled < this.#options.prefetch)) return;
-    const window: Window = { tag: undefined, unsettled: 0 };
+    if (this.#isEnded || (full !== undefined && full.unsettled < full.size)) return;
+    const size = Math.min(this.#options.prefetch + wanted, PREFETCH_MAX);
+    const window: Window = { size, tag: undefined, unsettled: 0 };
     this.#window = window;
+    if (full !== undefined) this.#held ??= [];
     this.#opening = this.#openWindow(window, full);
   }
 
@@ -71,7 +81,7 @@ export class Session {
   rest(unread: readonly Item[]): void {
     const window = this.#window;
     this.#window = undefined;
-    if (window !== undefined) this.#cancel(window);
+    if (window !== undefined) void this.#cancel(window);
     for (const item of unread) this.settle(item, "release");
   }
 
@@ -117,17 +127,26 @@ export class Session {
   async #openWindow(window: Window, full: Window | undefined): Promise<void> {
     const { channel, queue } = this.#options;
     try {
+      await channel.prefetch(window.size);
       const { consumerTag } = await channel.consume(queue, (message) => this.#onMessage(message, window));
       window.tag = consumerTag;
-      if (full !== undefined) this.#cancel(full);
-      if (this.#window !== window) this.#cancel(window); // it was to rest before the broker answered
+      if (full !== undefined) await this.#cancel(full);
+      if (this.#window !== window) void this.#cancel(window); // it was to rest before the broker answered
     } catch {
       // The channel is closed, or about to be: its end tells the reason.
+    } finally {
+      this.#tellHeld();
     }
   }
 
-  #cancel({ tag }: Window): void {
-    if (tag !== undefined && !this.#isEnded) this.#options.channel.cancel(tag).catch(() => undefined);
+  async #cancel({ tag }: Window): Promise<void> {
+    if (tag !== undefined && !this.#isEnded) await this.#options.channel.cancel(tag).catch(() => undefined);
+  }
+
+  #tellHeld(): void {
+    const held = this.#held ?? [];
+    this.#held = undefined;
+    for (const tell of held) tell();
   }
 
   #onMessage(message: ConsumeMessage | null, window: Window): void {
@@ -165,6 +184,12 @@ export class Session {
   }
 
   #answer(message: ConsumeMessage, how: "ack" | "release"): boolean {
+    if (this.#held === undefined) return this.#tell(message, how);
+    this.#held.push(() => this.#tell(message, how));
+    return true;
+  }
+
+  #tell(message: ConsumeMessage, how: "ack" | "release"): boolean {
     const { channel } = this.#options;
     try {
       if (how === "ack") channel.ack(message);
