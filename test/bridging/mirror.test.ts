@@ -50,20 +50,21 @@ const BETWEEN_BUSES: readonly Mirror[] = [
 await describeBrokers(BROKERS, "a mirror of two topics", () => {
   it.each(AT_ONE_BUS)(
     "on $left and $right, in one bus, has every event once on each side",
-    async (mirror) => {
+    async (mirror, { annotate }) => {
       await using bus = await startBus(oneBus(mirror));
       const { url } = bus;
       const account = await mirrored(mirror.each, [
         { url, topic: "left", side: mirror.left, bridge: "bridge.mirror.left.right" },
         { url, topic: "right", side: mirror.right, bridge: "bridge.mirror.right.left" },
       ]);
+      await annotate(account);
     },
     TEST_MS_MAX,
   );
 
   it.each(BETWEEN_BUSES)(
     "on $left and $right, by two buses with names of their own, has so too",
-    async (mirror) => {
+    async (mirror, { annotate }) => {
       const { eu, us } = twoBuses(mirror);
       await using euBus = await startBus(eu);
       await using usBus = await startBus(us);
@@ -71,6 +72,7 @@ await describeBrokers(BROKERS, "a mirror of two topics", () => {
         { url: euBus.url, topic: "orders", side: mirror.left, bridge: "bridge.out.orders.abroad" },
         { url: usBus.url, topic: "bestellungen", side: mirror.right, bridge: "bridge.hinaus.bestellungen.europa" },
       ]);
+      await annotate(account);
     },
     TEST_MS_MAX,
   );
