@@ -48,8 +48,9 @@ const BETWEEN_BUSES: readonly Mirror[] = [
 ];
 
 await describeBrokers(BROKERS, "a mirror of two topics", () => {
-  it.each(AT_ONE_BUS)(
+  it.for(AT_ONE_BUS)(
     "on $left and $right, in one bus, has every event once on each side",
+    { timeout: TEST_MS_MAX },
     async (mirror, { annotate }) => {
       await using bus = await startBus(oneBus(mirror));
       const { url } = bus;
@@ -59,11 +60,11 @@ await describeBrokers(BROKERS, "a mirror of two topics", () => {
       ]);
       await annotate(account);
     },
-    TEST_MS_MAX,
   );
 
-  it.each(BETWEEN_BUSES)(
+  it.for(BETWEEN_BUSES)(
     "on $left and $right, by two buses with names of their own, has so too",
+    { timeout: TEST_MS_MAX },
     async (mirror, { annotate }) => {
       const { eu, us } = twoBuses(mirror);
       await using euBus = await startBus(eu);
@@ -74,7 +75,6 @@ await describeBrokers(BROKERS, "a mirror of two topics", () => {
       ]);
       await annotate(account);
     },
-    TEST_MS_MAX,
   );
 });
 
