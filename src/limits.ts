@@ -42,6 +42,24 @@ export const DATA_POINTER_SEGMENTS_MAX = 64;
 export const DATA_FILTER_BYTES_MAX = 256 * 1024;
 /** Digits of an integer that data filters compare exactly; longer ones are compared as doubles. */
 export const DATA_INTEGER_DIGITS_MAX = 100;
+/** The expression of a transformation, UTF-16 code units: pages of JSONata. */
+export const TRANSFORM_CHARS_MAX = 16 * 1024;
+/** An event, as a JSON document, that is transformed, and what is made of it. */
+export const TRANSFORM_BYTES_MAX = 1024 * 1024;
+/** One evaluation: a thousand times what a usual one takes, since a busy machine must not make dead letters. */
+export const TRANSFORM_MS_MAX = 500;
+/** The same, for a call that can't be interrupted: the process is killed then. */
+export const TRANSFORM_KILL_MS_MAX = 1_500;
+/** How long a delivery waits for its turn; then it is tried again later. */
+export const TRANSFORM_WAIT_MS_MAX = 15_000;
+/** Nesting of calls and expressions in one evaluation: far below what overflows the stack. */
+export const TRANSFORM_DEPTH_MAX = 500;
+/** Items of one sequence that an evaluation makes. */
+export const TRANSFORM_SEQUENCE_MAX = 100_000;
+/** Heap of the process: the largest event as values, many times. */
+export const TRANSFORM_HEAP_MIB_MAX = 128;
+/** Expressions that the process keeps compiled; each takes some 100 KiB at most. */
+export const TRANSFORM_COMPILED_MAX = 500;
 /** Entries of `types` in one subscription. */
 export const FILTER_TYPES_MAX = 1_000;
 export const TOPICS_MAX = 10_000;

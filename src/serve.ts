@@ -22,6 +22,7 @@ import { openDatabase } from "./sqlite/open.ts";
 import { openSqliteStore, storeModule } from "./store/sqlite/store.ts";
 import { openLog } from "./telemetry/log.ts";
 import { openMetrics } from "./telemetry/metrics.ts";
+import { openTransformer } from "./transform/transformer.ts";
 import { VERSION } from "./version.ts";
 
 /** Resolves once the bus has stopped in good order; rejects when it can't start. */
@@ -70,6 +71,8 @@ async function startBus(
     opened.defer(() => open.transport.close(deadline()));
     transports.set(open.name, open);
   }
+  const transformer = openTransformer(clock, logger);
+  stack.defer(() => transformer.close());
   const webhooks: WebhookCounters = { retryAfterIgnored: 0 };
   const bus = await openBus({
     plan,
@@ -79,6 +82,7 @@ async function startBus(
     random: systemRandom,
     logger,
     newId: randomUUID,
+    transformer,
     openWebhook: (subscription, { url }) =>
       openWebhookSink({ url, subscription, egress, clock, version: VERSION, counters: webhooks }),
   });

@@ -7,6 +7,7 @@ import type { Random } from "../runtime/random.ts";
 import type { Sink } from "../sink/port.ts";
 import type { Store } from "../store/port.ts";
 import type { SinkAddress, Subscription } from "../subscription/subscription.ts";
+import type { Transformer } from "../transform/transformer.ts";
 import { type TopicSettings, type Transport, TransportError } from "../transport/port.ts";
 
 export interface OpenTransport {
@@ -27,6 +28,7 @@ export interface BusContext {
   readonly logger: Logger;
   /** A new random identifier, for subscriptions without one and for the bus's own events. */
   readonly newId: () => string;
+  readonly transformer: Transformer;
   /** Opens a webhook sink; topic sinks are the bus's own. */
   readonly openWebhook: (subscription: Subscription, address: Extract<SinkAddress, { kind: "webhook" }>) => Sink;
 }

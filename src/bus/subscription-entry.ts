@@ -9,6 +9,7 @@ import type { Event } from "../event/event.ts";
 import { REPLACE_GRACE_MS } from "../limits.ts";
 import type { Sink, SinkResult } from "../sink/port.ts";
 import { openTopicSink } from "../sink/topic.ts";
+import { openTransformSink } from "../sink/transform.ts";
 import type { MovedDeadLetter } from "../store/port.ts";
 import type { SinkAddress, Subscription, SubscriptionInput } from "../subscription/subscription.ts";
 import type {
@@ -103,8 +104,8 @@ export class SubscriptionEntry {
     const runner = new SubscriptionRunner({
       subscription,
       consumer: topic.transport.consumer(topic.plan.address, this.group, { matcher: subscription.matcher }),
-      sink: await this.#openSink(subscription.sink),
-      forwardSink: deadLetterSink && (await this.#openSink(deadLetterSink)),
+      sink: await this.#openSink(),
+      forwardSink: deadLetterSink && (await this.#openAddress(deadLetterSink)),
       store,
       clock,
       random,
@@ -155,7 +156,16 @@ export class SubscriptionEntry {
     this.topic.transport.holdBack(this.topic.plan.address, this.group, mode);
   }
 
-  async #openSink(address: SinkAddress): Promise<Sink> {
+  /** Where the subscription delivers, with all that stands in front. */
+  async #openSink(): Promise<Sink> {
+    const { sink: address, transform, policy } = this.subscription;
+    const sink = await this.#openAddress(address);
+    if (transform === undefined) return sink;
+    const { transformer } = this.#context;
+    return openTransformSink({ sink, transformer, expression: transform, timeoutMs: policy.timeoutMs });
+  }
+
+  async #openAddress(address: SinkAddress): Promise<Sink> {
     if (address.kind === "webhook") return this.#context.openWebhook(this.subscription, address);
     const target = await this.#topics.open(address.topic);
     return openTopicSink({
@@ -171,7 +181,7 @@ export class SubscriptionEntry {
 
   /** Makes one attempt with this event, outside topic and policy. */
   async test(event: Event): Promise<SinkResult | undefined> {
-    const sink = await this.#openSink(this.subscription.sink);
+    const sink = await this.#openSink();
     try {
       const [result] = await sink.deliver(
         [{ id: this.#context.newId(), event, attempt: 1 }],

@@ -77,7 +77,7 @@ export class Subscriptions {
   }
 
   async create(input: unknown): Promise<SubscriptionEntry> {
-    const subscription = resolveSubscription(validateSubscriptionInput(input), { id: this.#context.newId });
+    const subscription = await this.#resolve(input, this.#context.newId);
     return this.#queue.run(subscription.id, async () => {
       if (this.#entries.has(subscription.id)) {
         throw new PulsebusError("conflict", `subscription "${subscription.id}" exists: change it with PUT`, {
@@ -96,7 +96,7 @@ export class Subscriptions {
       const entry = this.get(id);
       checkWritable(entry);
       checkRevision(entry, revision);
-      const subscription = resolveSubscription(validateSubscriptionInput(input), { id: () => id });
+      const subscription = await this.#resolve(input, () => id);
       checkSameIdentity(entry, subscription);
       await this.#openTopics(subscription);
       await this.#take(entry, subscription, entry.record.origin);
@@ -144,6 +144,14 @@ export class Subscriptions {
   async stop(deadline: number): Promise<void> {
     for (const cancel of this.#expiries.values()) cancel();
     await Promise.all([...this.#entries.values()].map((entry) => entry.stop(deadline)));
+  }
+
+  /** What was written, checked as far as that goes without the topics. */
+  async #resolve(input: unknown, id: () => string): Promise<Subscription> {
+    const subscription = resolveSubscription(validateSubscriptionInput(input), { id });
+    const { transform } = subscription;
+    if (transform !== undefined) await this.#context.transformer.check(transform, "/transform");
+    return subscription;
   }
 
   async #restore(record: SubscriptionRecord, revision: number, inFile: Map<string, Subscription>): Promise<void> {

@@ -20,6 +20,16 @@ export class Faults {
     }
   }
 
+  /** `attempt` for what takes time. */
+  async attemptAsync(action: () => Promise<void>): Promise<void> {
+    try {
+      await action();
+    } catch (error) {
+      if (!(error instanceof PulsebusError)) throw error;
+      this.add(error);
+    }
+  }
+
   /** `attempt` where a number is needed to go on: NaN when it failed, which no comparison holds for. */
   number(action: () => number): number {
     return this.attempt(action) ?? Number.NaN;

@@ -17,6 +17,7 @@ import { override, type PlanFlags } from "./overrides.ts";
 import type { Plan } from "./plan.ts";
 import { resolvePlan } from "./resolve.ts";
 import { isConfig } from "./schema.ts";
+import { checkTransforms } from "./transforms.ts";
 
 /** Read when no file is named and the working directory has it. */
 const DEFAULT_FILE = "pulsebus.yaml";
@@ -42,7 +43,8 @@ export async function loadPlan(options: LoadOptions): Promise<Plan> {
   if (faults.any) throw faults.toError(document.locate);
   if (!isConfig(document.value, faults)) throw faults.toError(document.locate);
   const plan = resolvePlan(document.value, { file: document.file, adapters, ignoredVariables }, faults);
-  if (plan === undefined) throw faults.toError(document.locate);
+  if (plan !== undefined) await checkTransforms(plan, faults);
+  if (plan === undefined || faults.any) throw faults.toError(document.locate);
   return plan;
 }
 

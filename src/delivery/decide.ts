@@ -10,6 +10,7 @@
  *   any other status                             dead letter `rejected`
  *   the target's place was passed already        loop-dropped: acked and counted
  *   too many hops                                dead letter `loop`
+ *   the transformation has no outcome            dead letter `transform`
  *   aborted by a shutdown                        interrupted: no attempt, no failure
  *
  * Two limits end the retries, whichever comes first: `maxAttempts`, and `maxAge` since the first attempt. The wait is

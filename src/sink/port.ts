@@ -27,8 +27,8 @@ export type SinkResult =
   | { readonly kind: "stored" }
   /** A topic sink found the target's place among those the event has passed: not forwarded, on purpose. */
   | { readonly kind: "loop" }
-  /** A topic sink refuses for good: too many hops, too large, invalid on the target. */
-  | { readonly kind: "refused"; readonly reason: "loop" | "rejected"; readonly message: string }
+  /** Refused for good: too many hops, too large or invalid on the target, no outcome of the transformation. */
+  | { readonly kind: "refused"; readonly reason: "loop" | "rejected" | "transform"; readonly message: string }
   /** The attempt was aborted by the signal: no failure of the sink. */
   | { readonly kind: "aborted" };
 

@@ -15,7 +15,7 @@
 import type { Event } from "../event/event.ts";
 import type { Malformed, Position } from "../transport/port.ts";
 
-export type DeadLetterReason = "rejected" | "exhausted" | "expired" | "loop" | "malformed" | "poison";
+export type DeadLetterReason = "rejected" | "exhausted" | "expired" | "loop" | "malformed" | "poison" | "transform";
 
 /** One attempt as the history keeps it. */
 export interface AttemptRecord {

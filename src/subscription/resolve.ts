@@ -35,6 +35,7 @@ export function resolveSubscription(input: SubscriptionInput, context: ResolveCo
     matcher: createMatcher(input.types, input.source, filter),
     filter,
     policy: resolvePolicy(input.delivery ?? {}, `${at}/delivery`),
+    transform: input.transform,
     expiresAt: input.expires === undefined ? undefined : parseTime(input.expires, `${at}/expires`),
     input: { ...input, id },
   };

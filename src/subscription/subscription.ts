@@ -18,6 +18,8 @@ export interface SubscriptionInput {
   readonly types?: readonly string[];
   readonly filters?: readonly FilterInput[];
   readonly delivery?: DeliveryInput;
+  /** A JSONata expression; `src/transform/transformer.ts` says what it sees and sets. */
+  readonly transform?: string;
   /** RFC 3339: the subscription deletes itself then. A temporary subscription holds no retention back. */
   readonly expires?: string;
 }
@@ -85,6 +87,8 @@ export interface Subscription {
   /** The part of the matcher that came from `filters`, for what it counted and what is odd about it. */
   readonly filter: Filter;
   readonly policy: DeliveryPolicy;
+  /** What is delivered instead of the event; it compiles, which is checked where a subscription is accepted. */
+  readonly transform: string | undefined;
   /** Milliseconds since the epoch. */
   readonly expiresAt: number | undefined;
   /** What the user wrote, with the id filled in: what the API shows. */

@@ -22,6 +22,7 @@ import { openWebhookSink } from "../../src/sink/webhook.ts";
 import { openDatabase } from "../../src/sqlite/open.ts";
 import type { Store } from "../../src/store/port.ts";
 import { openSqliteStore, storeModule } from "../../src/store/sqlite/store.ts";
+import { openTransformer } from "../../src/transform/transformer.ts";
 
 const allAdapters: Adapters = {
   load: async (name) => (await adapters[name]?.())?.adapter,
@@ -62,9 +63,10 @@ export async function openTestBus({ directory, yaml, wrapStore = (store) => stor
   const transports = new Map<string, OpenTransport>();
   const context = { busId: plan.busId, clock, logger: silent };
   for await (const open of openTransports(plan, database, allAdapters, context)) transports.set(open.name, open);
+  const transformer = openTransformer(clock, silent);
   const bus = await openBus({
     plan,
-    ...{ transports, store, clock, logger: silent, random: Math.random, newId: randomUUID },
+    ...{ transports, store, clock, logger: silent, random: Math.random, newId: randomUUID, transformer },
     openWebhook: (subscription, { url }) =>
       openWebhookSink({ url, subscription, egress, clock, version: "test", counters: { retryAfterIgnored: 0 } }),
   });
@@ -81,6 +83,7 @@ export async function openTestBus({ directory, yaml, wrapStore = (store) => stor
       await bus.drain(clock.now() + drainMs);
       await store.close();
       await egress.close();
+      await transformer.close();
       await database.close();
     },
   };

@@ -78,6 +78,7 @@ const PACKAGE_OWNERS: Readonly<Record<string, readonly string[]>> = {
   pino: ["src/telemetry/"],
   "pino-pretty": ["src/telemetry/"],
   "prom-client": ["src/telemetry/"],
+  jsonata: ["src/transform/"],
 };
 /** Who may name an owner's types. */
 const PACKAGE_TYPE_USERS: Readonly<Record<string, readonly string[]>> = {

@@ -4,7 +4,7 @@ import { parseAst } from "vitest/node";
 
 /**
  * What of another module a file names, and how. `url`: a file that a thread loads, `new URL("./x.ts", import.meta.url)`
- * or `sibling(import.meta.url, "x")`.
+ * or `sibling(import.meta.url, "x")`. `dynamic`: loaded when it is needed, also by its address, `import.meta.resolve("x")`.
  */
 export interface Import {
   readonly specifier: string;
@@ -150,6 +150,10 @@ function isTypeOnly(node: Node): boolean {
 }
 
 function moduleUrlOf(node: Node): Pick<Import, "specifier" | "kind"> | undefined {
+  if (isNode(node.callee) && isMetaResolve(node.callee)) {
+    const [name] = Array.isArray(node.arguments) ? node.arguments : [];
+    return { specifier: literal(name) ?? "", kind: "dynamic" };
+  }
   const callee = isNode(node.callee) && node.callee.type === "Identifier" ? node.callee.name : undefined;
   const [first, second] = Array.isArray(node.arguments) ? node.arguments : [];
   if (callee === "sibling" && literal(second) !== undefined)
@@ -157,6 +161,11 @@ function moduleUrlOf(node: Node): Pick<Import, "specifier" | "kind"> | undefined
   const specifier = literal(first) ?? "";
   const isModule = callee === "URL" && isNode(second) && /\.[cm]?[jt]s$/.test(specifier);
   return isModule ? { specifier, kind: "url" } : undefined;
+}
+
+function isMetaResolve({ type, object, property }: Node): boolean {
+  if (type !== "MemberExpression" || !isNode(object) || !isNode(property)) return false;
+  return object.type === "MetaProperty" && property.name === "resolve";
 }
 
 function usedName(node: Node): string | undefined {

@@ -48,6 +48,7 @@ describe("the schemas", () => {
     expect(retry.properties.maxAttempts.maximum).toBe(limits.ATTEMPTS_MAX);
     expect(retry.properties.backoff.properties.factor.maximum).toBe(limits.BACKOFF_FACTOR_MAX);
     expect(retry.properties.retryOn.maxItems).toBe(limits.RETRY_PATTERNS_MAX);
+    expect(subscriptionSchema.properties.transform.maxLength).toBe(limits.TRANSFORM_CHARS_MAX);
     expect(subscriptionSchema.properties.types.maxItems).toBe(limits.FILTER_TYPES_MAX);
     expect(subscriptionSchema.properties.filters.maxItems).toBe(limits.FILTER_NODES_MAX);
     expect(name.pattern).toContain(`{1,${limits.NAME_CHARS_MAX}}`);
@@ -115,7 +116,7 @@ describe("the body of POST /subscriptions", () => {
     );
   });
 
-  it.each(["config", "protocolsettings", "sinkcredential", "secret", "replies", "transform", "dedupe", "archive"])(
+  it.each(["config", "protocolsettings", "sinkcredential", "secret", "replies", "dedupe", "archive"])(
     "with %s, which is not built yet, is refused as such",
     (name) => {
       expect(() => validateSubscriptionInput({ ...body, [name]: {} })).toThrow(
@@ -124,7 +125,7 @@ describe("the body of POST /subscriptions", () => {
     },
   );
 
-  it.each(["ordering", "batch", "rateLimit", "replies", "transform", "maxScheduled"])(
+  it.each(["ordering", "batch", "rateLimit", "replies", "maxScheduled"])(
     "with delivery.%s, which is not built yet, is refused as such",
     (name) => {
       expect(() => validateSubscriptionInput({ ...body, delivery: { [name]: "a" } })).toThrow(

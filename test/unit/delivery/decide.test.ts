@@ -73,6 +73,15 @@ describe("the outcome table", () => {
     expect(decide(refused, FIRST, policy, always(0.5))).toMatchObject({ kind: "dead", reason: "loop" });
   });
 
+  it("dead-letters an event that the transformation has no outcome for", () => {
+    const refused = { kind: "refused", reason: "transform", message: "the transformation gives nothing" } as const;
+    expect(decide(refused, FIRST, policy, always(0.5))).toMatchObject({
+      kind: "dead",
+      reason: "transform",
+      detail: "the transformation gives nothing",
+    });
+  });
+
   it("counts an attempt that a shutdown cut off as none", () => {
     expect(decide({ kind: "aborted" }, FIRST, policy, always(0.5)).kind).toBe("interrupted");
   });
