@@ -28,7 +28,7 @@ import { EmbeddedConsumer } from "./consumer.ts";
 import type { LogContext } from "./context.ts";
 import { beforeDeadline, every } from "./deadline.ts";
 import { closedError, groupNotFound, topicNotFound, toTransportError } from "./faults.ts";
-import { Forgetting } from "./forgetting.ts";
+import { Forgetting, type ForgettingBounds } from "./forgetting.ts";
 import { Group, type HoldBack } from "./group.ts";
 import { numberOf } from "./position.ts";
 import { Progress } from "./progress.ts";
@@ -43,6 +43,8 @@ export interface EmbeddedOptions {
   readonly busId: string;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** Those of `src/limits.ts` unless given. */
+  readonly dedupeBounds?: ForgettingBounds | undefined;
 }
 
 export const CAPABILITIES: Capabilities = {
@@ -83,7 +85,7 @@ class EmbeddedTransport implements Transport {
   readonly #stopTimers: readonly (() => void)[];
   #closing: Promise<void> | undefined;
 
-  constructor(database: Database, { busId, clock, logger }: EmbeddedOptions, loaded: Loaded) {
+  constructor(database: Database, { busId, clock, logger, dedupeBounds }: EmbeddedOptions, loaded: Loaded) {
     this.#busId = busId;
     this.#context = {
       ...{ database, clock, logger },
@@ -96,7 +98,7 @@ class EmbeddedTransport implements Transport {
       closed: this.#closed.signal,
     };
     this.#retention = new Retention(this.#context);
-    this.#forgetting = new Forgetting(this.#context);
+    this.#forgetting = new Forgetting(this.#context, dedupeBounds);
     this.#load(loaded);
     this.#stopTimers = [
       every(clock, SKIP_FLUSH_MS, () => this.#flushSkipping()),

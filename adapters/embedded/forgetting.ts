@@ -18,15 +18,25 @@ import { fairShare } from "./fair-share.ts";
 import type { Forget, Forgotten } from "./sql/identities.ts";
 import type { Topic } from "./topic.ts";
 
+/** How many events are recognized: of one topic, and of all together. */
+export interface ForgettingBounds {
+  readonly topicEvents: number;
+  readonly totalEvents: number;
+}
+
+const BOUNDS: ForgettingBounds = { topicEvents: DEDUPE_EVENTS_MAX, totalEvents: DEDUPE_EVENTS_TOTAL_MAX };
+
 export class Forgetting {
   readonly #context: LogContext;
+  readonly #bounds: ForgettingBounds;
   readonly #stopChecks: () => void;
   /** Told already. */
   readonly #overflowing = new WeakSet<Topic>();
   #pass: Promise<void> | undefined;
 
-  constructor(context: LogContext) {
+  constructor(context: LogContext, bounds: ForgettingBounds = BOUNDS) {
     this.#context = context;
+    this.#bounds = bounds;
     this.#stopChecks = every(context.clock, RETENTION_CHECK_MS, () => this.#check());
   }
 
@@ -39,7 +49,8 @@ export class Forgetting {
   #check(): void {
     const remembering = [...this.#context.topics.values()].filter(({ remembered }) => remembered !== undefined);
     if (remembering.length === 0 || this.#pass !== undefined) return;
-    const eventsMax = Math.min(DEDUPE_EVENTS_MAX, fairShare(remembering.map(countOf), DEDUPE_EVENTS_TOTAL_MAX));
+    const { topicEvents, totalEvents } = this.#bounds;
+    const eventsMax = Math.min(topicEvents, fairShare(remembering.map(countOf), totalEvents));
     this.#pass = this.#forgetAll(remembering, eventsMax).finally(() => {
       this.#pass = undefined;
     });

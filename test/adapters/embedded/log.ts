@@ -4,7 +4,7 @@ import { randomUUID } from "node:crypto";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { openEmbedded } from "../../../adapters/embedded/adapter.ts";
+import { type EmbeddedOptions, openEmbedded } from "../../../adapters/embedded/adapter.ts";
 import { TOPIC_DEFAULTS } from "../../../src/config/topic.ts";
 import { type Clock, systemClock } from "../../../src/runtime/clock.ts";
 import type { Logger } from "../../../src/runtime/logger.ts";
@@ -30,6 +30,7 @@ export interface LogOptions {
   /** Put between the transport and the real database, to make it fail where a test wants it to. */
   readonly wrap?: (database: Database) => Database;
   readonly minFreeBytes?: number;
+  readonly dedupeBounds?: EmbeddedOptions["dedupeBounds"];
 }
 
 /** Time that a test can move; timers run `speed` times as fast as they are set. */
@@ -97,7 +98,7 @@ export class EmbeddedLog {
   }
 
   async start(): Promise<void> {
-    const { clock = systemClock, wrap = (database) => database, minFreeBytes = 0 } = this.#options;
+    const { clock = systemClock, wrap = (database) => database, minFreeBytes = 0, dedupeBounds } = this.#options;
     this.#database = await openDatabase({
       directory: this.directory,
       modules: [OPERATIONS],
@@ -105,7 +106,9 @@ export class EmbeddedLog {
       clock: systemClock,
       logger: SILENT,
     });
-    this.#transport = await openEmbedded(wrap(this.#database), { busId: "test", clock, logger: SILENT });
+    this.#transport = await openEmbedded(wrap(this.#database), {
+      ...{ busId: "test", clock, logger: SILENT, dedupeBounds },
+    });
   }
 
   async stop(): Promise<void> {
