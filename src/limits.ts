@@ -73,6 +73,10 @@ export const IN_FLIGHT_MAX = 4_096;
 export const RETRY_LANE_SHARE = 0.25;
 /** Deliveries of one subscription waiting for their next attempt before `receive` stops. */
 export const PARKED_MAX_DEFAULT = 10_000;
+/** Deliveries that wait for the time their event asks for: rows on disk, none in memory. */
+export const SCHEDULED_MAX_DEFAULT = 1_000_000;
+/** Bytes of the events in one batch: what common servers accept as a body. */
+export const BATCH_REQUEST_BYTES_DEFAULT = 1024 * 1024;
 /** Dead letters of one subscription before `receive` stops. */
 export const DEAD_LETTERS_MAX_DEFAULT = 100_000;
 /** Attempts kept in the history of one delivery; older ones are dropped from the middle, the first one stays. */
@@ -113,6 +117,22 @@ export const STORE_RETRY_MS_MAX = 5_000;
 export const FORWARD_IN_FLIGHT_MAX = 8;
 /** Dead letters moved by one transaction of a redrive or discard. */
 export const REDRIVE_CHUNK = 500;
+/** Received deliveries that wait in memory for one before them of their key, in windows of `maxInFlight`. */
+export const KEY_BUFFER_WINDOWS = 4;
+/** Beyond it, what was received is parked instead of waiting for its sink's gates: far below every broker's lease. */
+export const READY_HOLD_MS_MAX = 30_000;
+/** Attempts of all subscriptions together; each holds its event and a socket. */
+export const ATTEMPTS_RUNNING_MAX = 4_096;
+/** Attempts that a subscription of weight 1 starts in its turn: half a millisecond of work. */
+export const TURN_STARTS = 16;
+/** The first pause of a circuit breaker; it doubles up to the policy's `maxPause`. */
+export const BREAKER_PAUSE_MS = 1_000;
+/** Refusals in a row that open a subscription's own breaker. */
+export const BREAKER_REJECTS = 20;
+/** How long a busy sink may have itself left alone (`Retry-After`); the delivery itself waits as long as it says. */
+export const PACE_WISH_MS_MAX = 60_000;
+/** Unclean stops during which a delivery was open that make it poison. */
+export const POISON_UNCLEAN_STOPS = 3;
 /** Failed attempts in a row, without a delivery, that make a subscription `failing`. */
 export const FAILING_AFTER_ATTEMPTS = 20;
 /** Places an event may have passed before it is dead-lettered as a loop. */
@@ -188,6 +208,12 @@ export const BACKOFF_MS_MAX = 24 * 60 * 60 * 1_000;
 export const BACKOFF_FACTOR_MAX = 100;
 /** Patterns in `retryOn`; there are no more statuses than that. */
 export const RETRY_PATTERNS_MAX = 300;
+/** The upper bounds of the settings of a batch: what common receivers accept, and a wait that people don't notice. */
+export const BATCH_EVENTS_MAX = 1_000;
+export const BATCH_REQUEST_BYTES_MAX = 16 * 1024 * 1024;
+export const BATCH_WAIT_MS_MAX = 60_000;
+/** The longest pause of a circuit breaker that can be set. */
+export const BREAKER_PAUSE_MS_MAX = 10 * 60 * 1_000;
 /** The upper bounds of the settings `maxParked` and `maxDeadLetters`: each row holds its event. */
 export const PARKED_MAX = 1_000_000;
 export const DEAD_LETTERS_MAX = 10_000_000;

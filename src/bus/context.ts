@@ -1,5 +1,6 @@
 /** What the rooms of the bus share: the ports, the plan, and names derived from it. */
 import type { Plan } from "../config/plan.ts";
+import type { Engine } from "../delivery/engine.ts";
 import { PulsebusError } from "../errors.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type { Logger } from "../runtime/logger.ts";
@@ -19,7 +20,8 @@ export interface OpenTransport {
   readonly topicOptions: (options: TopicSettings["options"]) => TopicSettings["options"];
 }
 
-export interface BusContext {
+/** What a bus is opened with. */
+export interface BusOptions {
   readonly plan: Plan;
   readonly transports: ReadonlyMap<string, OpenTransport>;
   readonly store: Store;
@@ -29,8 +31,16 @@ export interface BusContext {
   /** A new random identifier, for subscriptions without one and for the bus's own events. */
   readonly newId: () => string;
   readonly transformer: Transformer;
-  /** Opens a webhook sink; topic sinks are the bus's own. */
-  readonly openWebhook: (subscription: Subscription, address: Extract<SinkAddress, { kind: "webhook" }>) => Sink;
+  /** Opens a webhook sink, which asks for replies or not; topic sinks are the bus's own. */
+  readonly openWebhook: (
+    subscription: Subscription,
+    address: Extract<SinkAddress, { kind: "webhook" }>,
+    wantsReply: boolean,
+  ) => Sink;
+}
+
+export interface BusContext extends BusOptions {
+  readonly engine: Engine;
 }
 
 /** A group belongs to one bus and one subscription; neither name can hold a slash. */

@@ -1,10 +1,11 @@
 /** Puts the rooms of the bus together and opens it on what the store holds and the plan says. */
+import { Engine } from "../delivery/engine.ts";
 import { PulsebusError } from "../errors.ts";
 import { SKIPPED_CHECK_MS } from "../limits.ts";
 import type { DeliveryFilter } from "../store/port.ts";
 import type { Start } from "../transport/port.ts";
 import type { Bus, DeadLetterSelection, OpenTopic, SubscriptionView, TransportView } from "./bus.ts";
-import { asPulsebusError, type BusContext } from "./context.ts";
+import { asPulsebusError, type BusContext, type BusOptions } from "./context.ts";
 import { DeadLetterJobs } from "./dead-letter-jobs.ts";
 import { busEvent, Ops, opsTopicPlan, refuseReserved } from "./ops.ts";
 import type { PageRequest } from "./paging.ts";
@@ -19,8 +20,8 @@ export interface OwnedBus extends Bus {
   drain(deadline: number): Promise<void>;
 }
 
-export async function openBus(context: BusContext): Promise<OwnedBus> {
-  await claimData(context);
+export async function openBus(options: BusOptions): Promise<OwnedBus> {
+  const context = { ...options, engine: new Engine(options.clock, await claimData(options)) };
   const topics = new Topics(context);
   const ops = new Ops(context, topics);
   const subscriptions = new Subscriptions(context, topics, ops);
@@ -29,17 +30,31 @@ export async function openBus(context: BusContext): Promise<OwnedBus> {
   return new BusService(context, topics, subscriptions, ops);
 }
 
-/** The data of one bus must not be continued under the name of another: its groups on brokers would be left behind. */
-async function claimData({ store, plan }: BusContext): Promise<void> {
+interface BusRecord {
+  /** Since the process began; it is false for good when that did not come to its end. */
+  readonly endedCleanly?: boolean;
+}
+
+/**
+ * The data of one bus must not be continued under the name of another: its groups on brokers would be left behind.
+ * Answers whether the process before this one did not come to its end.
+ */
+async function claimData({ store, plan }: BusOptions): Promise<boolean> {
   const [owner] = await store.resources("bus");
-  if (owner === undefined) return store.putResource("bus", { name: plan.busId, revision: 1, json: "{}" });
-  if (owner.name === plan.busId) return;
+  if (owner === undefined || owner.name === plan.busId) {
+    await putBusRecord({ store, plan }, { endedCleanly: false });
+    return owner !== undefined && (JSON.parse(owner.json) as BusRecord).endedCleanly !== true;
+  }
   throw new PulsebusError(
     "invalid-configuration",
     `the data directory belongs to bus "${owner.name}", the configuration says "${plan.busId}": set bus.id to ` +
       `"${owner.name}", or use another data directory`,
     { at: "bus.id" },
   );
+}
+
+function putBusRecord({ store, plan }: Pick<BusOptions, "store" | "plan">, record: BusRecord): Promise<void> {
+  return store.putResource("bus", { name: plan.busId, revision: 1, json: JSON.stringify(record) });
 }
 
 class BusService implements OwnedBus {
@@ -205,6 +220,7 @@ class BusService implements OwnedBus {
     this.#jobs.stop();
     await this.#subscriptions.stop(deadline);
     await Promise.all([...this.#context.transports.values()].map(({ transport }) => transport.close(deadline)));
+    await putBusRecord(this.#context, { endedCleanly: true });
   }
 
   async #view(find: () => Promise<SubscriptionEntry>): Promise<SubscriptionView> {

@@ -8,6 +8,7 @@ import { SubscriptionRunner } from "../delivery/runner.ts";
 import type { Event } from "../event/event.ts";
 import { REPLACE_GRACE_MS } from "../limits.ts";
 import type { Sink, SinkResult } from "../sink/port.ts";
+import { openReplySink } from "../sink/reply.ts";
 import { openTopicSink } from "../sink/topic.ts";
 import { openTransformSink } from "../sink/transform.ts";
 import type { MovedDeadLetter } from "../store/port.ts";
@@ -45,6 +46,8 @@ export class SubscriptionEntry {
   readonly #counters = new DeliveryCounters();
   readonly #outcomes = outcomeRing();
   #runner: SubscriptionRunner | undefined;
+  /** Ends the use of the breaker that is shared by all who deliver there. */
+  #leaveOrigin: () => void = () => undefined;
   subscription: Subscription;
   record: SubscriptionRecord;
   revision: number;
@@ -98,13 +101,19 @@ export class SubscriptionEntry {
   async start(): Promise<void> {
     this.applyHoldBack();
     if (this.detached) return;
-    const { store, clock, random, logger } = this.#context;
-    const { deadLetterSink } = this.subscription.policy;
+    const { store, clock, random, logger, engine } = this.#context;
+    const { deadLetterSink, breaker } = this.subscription.policy;
     const { topic, subscription } = this;
+    const origin = engine.breakers.join(subscription.sink, breaker);
+    this.#leaveOrigin();
+    this.#leaveOrigin = origin.leave;
     const runner = new SubscriptionRunner({
       subscription,
-      consumer: topic.transport.consumer(topic.plan.address, this.group, { matcher: subscription.matcher }),
-      sink: await this.#openSink(),
+      consumer: topic.transport.consumer(topic.plan.address, this.group, {
+        matcher: subscription.matcher,
+        leniency: (name) => topic.tolerated(name),
+      }),
+      sink: await this.#openSink(subscription.replyTopic),
       forwardSink: deadLetterSink && (await this.#openAddress(deadLetterSink)),
       store,
       clock,
@@ -112,6 +121,9 @@ export class SubscriptionEntry {
       logger,
       counters: this.#counters,
       outcomes: this.#outcomes,
+      originBreaker: origin.breaker,
+      turns: engine.turns,
+      afterUncleanStop: engine.afterUncleanStop,
       onPause: (reason) => this.#events.onPause(this, reason),
       onHealth: (failing) => {
         this.applyHoldBack();
@@ -126,6 +138,8 @@ export class SubscriptionEntry {
     const runner = this.#runner;
     this.#runner = undefined;
     await runner?.stop(deadline);
+    this.#leaveOrigin();
+    this.#leaveOrigin = () => undefined;
   }
 
   /** Takes a new definition into service; what runs gets a moment to finish, the rest is parked. */
@@ -146,8 +160,8 @@ export class SubscriptionEntry {
 
   /** These dead letters were parked again, or deleted. */
   moved(action: "redrive" | "discard", moved: readonly MovedDeadLetter[]): void {
-    if (action === "redrive") this.#runner?.redriven(moved.length);
-    else this.#runner?.discarded(moved.length);
+    if (action === "redrive") this.#runner?.redriven(moved);
+    else this.#runner?.discarded(moved);
   }
 
   /** A healthy subscription holds the log for as long as it needs it, others within bounds, a temporary one never. */
@@ -157,16 +171,30 @@ export class SubscriptionEntry {
   }
 
   /** Where the subscription delivers, with all that stands in front. */
-  async #openSink(): Promise<Sink> {
+  async #openSink(replyTopic: string | undefined): Promise<Sink> {
     const { sink: address, transform, policy } = this.subscription;
-    const sink = await this.#openAddress(address);
+    const sink = replyTopic === undefined ? await this.#openAddress(address) : await this.#openReplySink(replyTopic);
     if (transform === undefined) return sink;
     const { transformer } = this.#context;
     return openTransformSink({ sink, transformer, expression: transform, timeoutMs: policy.timeoutMs });
   }
 
-  async #openAddress(address: SinkAddress): Promise<Sink> {
-    if (address.kind === "webhook") return this.#context.openWebhook(this.subscription, address);
+  async #openReplySink(replyTopic: string): Promise<Sink> {
+    const { strict, counters } = await this.#topics.open(replyTopic);
+    return openReplySink({
+      sink: await this.#openAddress(this.subscription.sink, true),
+      replies: await this.#openAddress({ kind: "topic", topic: replyTopic }),
+      decoding: {
+        strict,
+        leniency: (name) => {
+          counters.leniencies[name] = (counters.leniencies[name] ?? 0) + 1;
+        },
+      },
+    });
+  }
+
+  async #openAddress(address: SinkAddress, wantsReply = false): Promise<Sink> {
+    if (address.kind === "webhook") return this.#context.openWebhook(this.subscription, address, wantsReply);
     const target = await this.#topics.open(address.topic);
     return openTopicSink({
       // The one of now: its settings may have changed since.
@@ -179,9 +207,9 @@ export class SubscriptionEntry {
     });
   }
 
-  /** Makes one attempt with this event, outside topic and policy. */
+  /** Makes one attempt with this event, outside topic and policy, and asks for no reply. */
   async test(event: Event): Promise<SinkResult | undefined> {
-    const sink = await this.#openSink();
+    const sink = await this.#openSink(undefined);
     try {
       const [result] = await sink.deliver(
         [{ id: this.#context.newId(), event, attempt: 1 }],

@@ -8,10 +8,10 @@ import { type Clock, sleep } from "../runtime/clock.ts";
 import type { Logger } from "../runtime/logger.ts";
 import type { Subscription } from "../subscription/subscription.ts";
 import type { Consumer, Item } from "../transport/port.ts";
-import type { Attempt } from "./attempt.ts";
 import type { DeliveryCounters } from "./counters.ts";
 import { deliveryId } from "./delivery-id.ts";
 import type { Health } from "./health.ts";
+import type { OpenDelivery } from "./open-delivery.ts";
 import type { OutcomeWriter } from "./outcome-writer.ts";
 
 export interface IntakeOptions {
@@ -48,7 +48,7 @@ export class Intake {
   }
 
   /** Acks a delivered item; without one it was a row, which is about to go. */
-  delivered({ id, item }: Attempt): void {
+  delivered({ id, item }: OpenDelivery): void {
     if (item === undefined) this.#rememberRow(id);
     else this.settle(item, "ack");
   }

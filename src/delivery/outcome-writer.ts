@@ -7,16 +7,18 @@ import { STORE_RETRY_MS, STORE_RETRY_MS_MAX } from "../limits.ts";
 import { type Clock, sleep } from "../runtime/clock.ts";
 import type { Logger } from "../runtime/logger.ts";
 import type { SinkResult } from "../sink/port.ts";
-import type { AttemptRecord, DeadLetter, DeliveryState, Store } from "../store/port.ts";
+import type { AttemptRecord, DeadLetter, DeliveryState, Park, Reschedule, Store } from "../store/port.ts";
 import type { Item } from "../transport/port.ts";
-import type { Attempt } from "./attempt.ts";
 import type { Decision } from "./decide.ts";
 import { deliveryId } from "./delivery-id.ts";
+import type { OpenDelivery } from "./open-delivery.ts";
 
 export interface OutcomeWriterOptions {
   readonly subscription: string;
   /** Whether dead letters are owed to a dead-letter sink too. */
   readonly forwards: boolean;
+  /** Whether the others of its key wait for a dead letter to be dealt with. */
+  readonly blocksKeys: boolean;
   readonly store: Store;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -36,9 +38,44 @@ export class OutcomeWriter {
     this.#givenUp.abort();
   }
 
-  /** True once the outcome is durable; false when the writer gave up. */
-  write(attempt: Attempt, decision: Decision, result: SinkResult, now: number): Promise<boolean> {
-    return this.#persist("storing an outcome", () => this.#write(attempt, decision, result, now));
+  /** True once the outcome is durable; false when the writer gave up. No result: it was decided without an attempt. */
+  write(delivery: OpenDelivery, decision: Decision, result: SinkResult | undefined, now: number): Promise<boolean> {
+    return this.#persist("storing an outcome", () => this.#write(delivery, decision, result, now));
+  }
+
+  park(rows: readonly Park[]): Promise<boolean> {
+    return this.#persist("parking deliveries", () => this.#options.store.park(rows));
+  }
+
+  /** Gives a row that fell due its place behind others of its key. */
+  join(delivery: OpenDelivery, key: string, now: number): Promise<boolean> {
+    const row: Reschedule = { ...this.#stateOf(delivery, false), key, dueAt: now, attempt: undefined };
+    return this.#persist("ordering a delivery", () => this.#options.store.reschedule([row]));
+  }
+
+  /** Says that the row is about to be attempted. */
+  markAttempting({ id }: OpenDelivery): Promise<boolean> {
+    return this.#persist("marking an attempt", () => this.#options.store.attempting([id]));
+  }
+
+  /** The first row of a delivery that is to be attempted at `dueAt`; leased: its attempt runs already. */
+  rowOf(
+    delivery: OpenDelivery,
+    { dueAt, leased = false, scheduled = false }: { dueAt: number; leased?: boolean; scheduled?: boolean },
+  ): Park {
+    const { event, uncleanStops } = delivery;
+    const attempt = undefined;
+    return { ...this.#stateOf(delivery, false), event, dueAt, attempt, leased, scheduled, uncleanStops };
+  }
+
+  /** The first row of a delivery whose attempt is to be made again. */
+  retryRowOf(
+    delivery: OpenDelivery,
+    decision: Extract<Decision, { kind: "retry" | "interrupted" }>,
+    result: SinkResult | undefined,
+    now: number,
+  ): Park {
+    return { ...this.rowOf(delivery, { dueAt: now }), ...this.#retryOf(delivery, decision, result, now) };
   }
 
   writeMalformed(item: Item, now: number): Promise<boolean> {
@@ -71,59 +108,64 @@ export class OutcomeWriter {
     return found;
   }
 
-  #write(attempt: Attempt, decision: Decision, result: SinkResult, now: number): Promise<void> {
+  #write(delivery: OpenDelivery, decision: Decision, result: SinkResult | undefined, now: number): Promise<void> {
     const { store } = this.#options;
     switch (decision.kind) {
       case "delivered":
       case "loop-dropped":
-        return store.complete([attempt.id], now);
+        return store.complete([delivery.id], now);
       case "retry":
-        return this.#park(attempt, decision.dueAt, attemptRecord(attempt, "retry", result, decision.error, now));
       case "interrupted":
-        return this.#park(attempt, now, attemptRecord(attempt, "interrupted", result, undefined, now));
+        return delivery.item === undefined
+          ? store.reschedule([this.#retryOf(delivery, decision, result, now)])
+          : store.park([this.retryRowOf(delivery, decision, result, now)]);
       case "dead":
-        return store.deadLetter([this.#deadLetter(attempt, decision, result, now)]);
+        return store.deadLetter([this.#deadLetter(delivery, decision, result, now)]);
     }
   }
 
-  #park(attempt: Attempt, dueAt: number, record: AttemptRecord): Promise<void> {
-    const counts = record.outcome !== "interrupted";
-    const state = { ...this.#stateOf(attempt, counts), dueAt, attempt: record };
-    return attempt.item === undefined
-      ? this.#options.store.reschedule([state])
-      : this.#options.store.park([
-          { ...state, event: attempt.event, scheduled: false, leased: false, uncleanStops: 0 },
-        ]);
+  #retryOf(
+    delivery: OpenDelivery,
+    decision: Extract<Decision, { kind: "retry" | "interrupted" }>,
+    result: SinkResult | undefined,
+    now: number,
+  ): Reschedule {
+    const counts = decision.kind === "retry";
+    const error = counts ? decision.error : undefined;
+    const attempt = result && attemptRecord(delivery, decision.kind, result, error, now);
+    return { ...this.#stateOf(delivery, counts), dueAt: counts ? decision.dueAt : now, attempt };
   }
 
   #deadLetter(
-    attempt: Attempt,
+    delivery: OpenDelivery,
     decision: Extract<Decision, { kind: "dead" }>,
-    result: SinkResult,
+    result: SinkResult | undefined,
     now: number,
   ): DeadLetter {
-    const outcome = decision.reason === "exhausted" ? "retry" : "reject";
+    const { reason, detail } = decision;
+    const outcome = reason === "exhausted" ? "retry" : "reject";
     return {
-      ...this.#stateOf(attempt, true),
-      reason: decision.reason,
-      detail: decision.detail,
+      ...this.#stateOf(delivery, result !== undefined),
+      reason,
+      detail,
       diedAt: now,
-      event: attempt.event,
-      attempt: attemptRecord(attempt, outcome, result, decision.detail, now),
-      blocks: false,
+      event: delivery.event,
+      attempt: result && attemptRecord(delivery, outcome, result, detail, now),
+      blocks: this.#options.blocksKeys && delivery.key !== undefined,
       forwardDueAt: this.#options.forwards ? now : undefined,
     };
   }
 
-  #stateOf(attempt: Attempt, counts: boolean): DeliveryState {
+  #stateOf(delivery: OpenDelivery, counts: boolean): DeliveryState {
+    const { id, position, key, attempt, earlierAttempts, firstAttemptAt, startedAt } = delivery;
     return {
-      id: attempt.id,
+      id,
       subscription: this.#options.subscription,
-      position: attempt.position,
-      key: undefined,
-      attempts: counts ? attempt.attempt : attempt.earlierAttempts,
-      firstAttemptAt: counts || attempt.earlierAttempts > 0 ? attempt.firstAttemptAt : undefined,
-      lastAttemptAt: attempt.startedAt,
+      position,
+      key,
+      attempts: counts ? attempt : earlierAttempts,
+      firstAttemptAt: counts || earlierAttempts > 0 ? firstAttemptAt : undefined,
+      lastAttemptAt: startedAt === 0 ? undefined : startedAt,
     };
   }
 
@@ -146,7 +188,7 @@ export class OutcomeWriter {
 }
 
 function attemptRecord(
-  attempt: Attempt,
+  { attempt, startedAt }: OpenDelivery,
   outcome: AttemptRecord["outcome"],
   result: SinkResult,
   error: string | undefined,
@@ -154,9 +196,9 @@ function attemptRecord(
 ): AttemptRecord {
   const answered = result.kind === "response";
   return {
-    number: attempt.attempt,
-    startedAt: attempt.startedAt,
-    durationMs: now - attempt.startedAt,
+    number: attempt,
+    startedAt,
+    durationMs: now - startedAt,
     outcome,
     status: answered ? result.status : undefined,
     error,

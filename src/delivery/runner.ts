@@ -7,7 +7,8 @@
  *      │                  retry        park the row,      then ack ──due──▶ attempt (retry lane)
  *      │                  dead         dead-letter row,   then ack
  *      │                  interrupted  park the row,      then ack      (a shutdown cut the attempt off)
- *      └─ malformed ────▶ dead-letter row,                then ack
+ *      ├─ malformed, expired ▶ dead-letter row,           then ack
+ *      └─ too early, or not now ▶ park the row,           then ack
  *
  *   parked ───attempt──▶ delivered     delete the row
  *                        retry         reschedule the row
@@ -17,105 +18,120 @@
  * transport hand it out again as `redelivered`; when its row is there already, it is acked and dropped, else it is
  * attempted again (a duplicate, never a loss). A crash during a retry finds the row untouched and due.
  *
- * The runner's states: `running` receives and attempts; `paused` finishes what runs and starts nothing; `stopped` has
- * settled everything and holds nothing. `receive` is also held back, while retries go on, when the parked rows or the
- * dead letters are at their bound, so that memory and store stay bounded and the pipe keeps the backlog.
+ * From being received, or due, to its attempt a delivery passes: the order of its key (`key-order.ts`), the queue of its
+ * lane, and the window, the gates and the turn that let an attempt start. What waits in the first lane's queue is about
+ * to start: when the gates stay closed for long, or the runner pauses or stops, it is parked.
+ *
+ * The runner's states: `running` receives and attempts; `paused` finishes what runs and starts nothing; `stopping` has
+ * settled everything in the end and holds nothing. `receive` is also held back, while retries go on, when the rows are at
+ * a bound, so that memory and store stay bounded and the pipe keeps the backlog.
  */
-import { STORE_RETRY_MS_MAX } from "../limits.ts";
-import type { Clock } from "../runtime/clock.ts";
+import { attributeOf } from "../event/event.ts";
+import { KEY_BUFFER_WINDOWS, STORE_RETRY_MS_MAX } from "../limits.ts";
 import type { Logger } from "../runtime/logger.ts";
-import type { Random } from "../runtime/random.ts";
-import type { Sink, SinkResult } from "../sink/port.ts";
-import type { DeadLetterReason, Store } from "../store/port.ts";
-import type { Subscription } from "../subscription/subscription.ts";
+import type { Sink } from "../sink/port.ts";
+import type { MovedDeadLetter } from "../store/port.ts";
 import { type Consumer, type Item, isMalformed } from "../transport/port.ts";
-import { type Attempt, FirstAttempt, retryAttempt } from "./attempt.ts";
-import type { DeliveryCounters } from "./counters.ts";
-import { type Decision, decide } from "./decide.ts";
+import { deliveryTimeOf } from "./admission.ts";
+import { Attempts } from "./attempts.ts";
+import type { Breaker, BreakerState } from "./breaker.ts";
 import { DueLane } from "./due-lane.ts";
 import { ForwardLane } from "./forward-lane.ts";
 import { Health } from "./health.ts";
 import { Intake } from "./intake.ts";
-import type { Outcome } from "./outcome.ts";
+import { KeyOrder } from "./key-order.ts";
+import { OpenDelivery } from "./open-delivery.ts";
 import { OutcomeWriter } from "./outcome-writer.ts";
-import type { Ring } from "./ring.ts";
-import { Window } from "./window.ts";
+import { Protection } from "./protection.ts";
+import { Quarantine } from "./quarantine.ts";
+import { RowTally } from "./row-tally.ts";
+import { Settlement, type SettlementOptions } from "./settlement.ts";
+import type { Seat, Turns } from "./turns.ts";
 
-export interface RunnerOptions {
-  readonly subscription: Subscription;
+export interface RunnerOptions extends SettlementOptions {
   readonly consumer: Consumer;
   readonly sink: Sink;
   /** Where dead letters are sent too, when the policy names a place. */
   readonly forwardSink: Sink | undefined;
-  readonly store: Store;
-  readonly clock: Clock;
-  readonly random: Random;
   readonly logger: Logger;
-  readonly counters: DeliveryCounters;
-  readonly outcomes: Ring<Outcome>;
-  /** The sink asked for no more events. */
-  readonly onPause: (reason: string) => void;
+  /** The breaker of the sink's origin, shared by all subscriptions that deliver there. */
+  readonly originBreaker: Breaker;
+  readonly turns: Turns;
+  /** The process did not end by itself the last time. */
+  readonly afterUncleanStop: boolean;
   /** The health changed: `undefined` when it is good again. */
   readonly onHealth: (failing: string | undefined) => void;
 }
 
 export class SubscriptionRunner {
   readonly #options: RunnerOptions;
-  readonly #window: Window;
-  readonly #retries: DueLane;
-  readonly #forwards: ForwardLane | undefined;
+  readonly #seat: Seat;
+  readonly #health: Health;
+  readonly #tally: RowTally;
   readonly #writer: OutcomeWriter;
   readonly #intake: Intake;
-  readonly #health: Health;
-  readonly #attempts = new Set<Attempt>();
-  readonly #attemptAbort = new AbortController();
+  readonly #order: KeyOrder | undefined;
+  readonly #settlement: Settlement;
+  readonly #retries: DueLane;
+  readonly #forwards: ForwardLane | undefined;
+  readonly #protection: Protection;
+  readonly #quarantine: Quarantine;
+  readonly #attempts: Attempts;
   #state: "running" | "paused" | "stopping" = "paused";
   #isReceiving = false;
   /** Ends the `receive` that is pending; serves all of them until it is used. */
   #receiveAbort = new AbortController();
-  #pumpPlanned = false;
-  /** Items and rows whose outcome is being written. */
-  #settling = 0;
-  #parked = 0;
-  #deadLetters = 0;
   #whenIdle: (() => void) | undefined;
-  lastAttemptAt: number | undefined;
 
   constructor(options: RunnerOptions) {
     this.#options = options;
-    const { subscription, store, clock, logger, forwardSink } = options;
+    const { subscription, store, clock, logger, forwardSink, turns, originBreaker } = options;
+    const { policy } = subscription;
+    const plan = (): void => this.#seat.plan();
+    this.#seat = turns.join({ weight: policy.weight, work: (budget) => this.#work(budget) });
     this.#health = new Health(options.onHealth);
-    this.#window = new Window(subscription.policy.maxInFlight);
-    this.#retries = new DueLane({
-      subscription: subscription.id,
-      lane: "retry",
-      store,
-      clock,
-      logger,
-      onReady: () => this.#plan(),
-    });
-    this.#forwards = forwardSink && new ForwardLane({ ...options, forwardSink });
+    this.#tally = new RowTally(policy);
     this.#writer = new OutcomeWriter({
       subscription: subscription.id,
       forwards: forwardSink !== undefined,
+      blocksKeys: policy.ordering?.onDeadLetter === "block",
       store,
       clock,
       logger,
       onFault: (fault) => this.#health.report("store", fault),
     });
     this.#intake = new Intake(options, this.#writer, this.#health);
+    this.#order = policy.ordering && this.#openOrder();
+    this.#settlement = this.#openSettlement();
+    this.#retries = new DueLane({ subscription: subscription.id, lane: "retry", store, clock, logger, onReady: plan });
+    this.#forwards = forwardSink && new ForwardLane({ ...options, forwardSink });
+    this.#protection = new Protection(policy, originBreaker, clock, plan);
+    const open = options.afterUncleanStop ? policy.maxInFlight * (policy.batch?.maxEvents ?? 1) : 0;
+    this.#quarantine = new Quarantine(open * (1 + KEY_BUFFER_WINDOWS), open);
+    this.#attempts = new Attempts({
+      ...options,
+      seat: this.#seat,
+      protection: this.#protection,
+      quarantine: this.#quarantine,
+      writer: this.#writer,
+      settlement: this.#settlement,
+    });
   }
 
   get inFlight(): number {
-    return this.#window.running;
+    return this.#attempts.slotsTaken;
   }
 
   get parked(): number {
-    return this.#parked;
+    return this.#tally.parked;
+  }
+
+  get scheduled(): number {
+    return this.#tally.scheduled;
   }
 
   get deadLetters(): number {
-    return this.#deadLetters;
+    return this.#tally.deadLetters;
   }
 
   /** Why the subscription is failing, or undefined. */
@@ -127,19 +143,28 @@ export class SubscriptionRunner {
     return this.#health.lastError;
   }
 
+  get lastAttemptAt(): number | undefined {
+    return this.#attempts.lastStartedAt;
+  }
+
+  get breaker(): BreakerState {
+    return this.#protection.breaker;
+  }
+
   /** The attempts that are running now. */
-  get running(): Iterable<Attempt> {
-    return this.#attempts;
+  get running(): Iterable<OpenDelivery> {
+    return this.#attempts.running;
   }
 
   /** Reads what the store holds, then receives unless `paused`. Rejects when the store can't be read. */
   async start(paused: boolean): Promise<void> {
-    const { store, subscription } = this.#options;
-    const counts = await store.counts(subscription.id);
-    this.#parked = counts.parked;
-    this.#deadLetters = counts.deadLetters;
-    this.#retries.open(counts.retryDueAt);
-    this.#forwards?.open(counts.forwardDueAt);
+    const { store, subscription, afterUncleanStop } = this.#options;
+    if (afterUncleanStop) await store.countUncleanStop(subscription.id);
+    if (this.#order !== undefined) this.#order.load(await store.heldKeys(subscription.id));
+    const { parked, scheduled, deadLetters, retryDueAt, forwardDueAt } = await store.counts(subscription.id);
+    Object.assign(this.#tally, { parked, scheduled, deadLetters });
+    this.#retries.open(retryDueAt);
+    this.#forwards?.open(forwardDueAt);
     this.#checkBounds();
     if (!paused) this.resume();
   }
@@ -148,26 +173,33 @@ export class SubscriptionRunner {
     if (this.#state !== "running") return;
     this.#state = "paused";
     this.#endReceive();
+    void this.#putBack();
   }
 
   resume(): void {
     if (this.#state !== "paused") return;
     this.#state = "running";
-    this.#plan();
+    this.#seat.plan();
   }
 
-  /** So many dead letters were parked again, due now. */
-  redriven(count: number): void {
-    this.#parked += count;
-    this.discarded(count);
+  /** These dead letters were parked again, due now or behind others of their key. */
+  redriven(moved: readonly MovedDeadLetter[]): void {
+    this.#order?.redriven(moved);
+    this.#tally.parked += moved.length;
+    this.#moved(moved);
+  }
+
+  /** These dead letters were deleted. */
+  discarded(moved: readonly MovedDeadLetter[]): void {
+    this.#order?.discarded(moved);
+    this.#moved(moved);
+  }
+
+  #moved(moved: readonly MovedDeadLetter[]): void {
+    this.#tally.deadLetters -= moved.length;
     this.#retries.expect(this.#options.clock.now());
-  }
-
-  /** So many dead letters were deleted. */
-  discarded(count: number): void {
-    this.#deadLetters -= count;
     this.#checkBounds();
-    this.#plan();
+    this.#seat.plan();
   }
 
   /**
@@ -175,17 +207,25 @@ export class SubscriptionRunner {
    * rest, writes and acks everything, then closes consumer and sinks. What could not be written stays unacked.
    */
   async stop(deadline: number): Promise<void> {
-    const { clock, consumer, sink, forwardSink } = this.#options;
+    const { clock, consumer, sink, forwardSink, store } = this.#options;
     this.#state = "stopping";
     this.#endReceive();
     this.#retries.close();
     this.#writer.giveUpOnFault();
-    const cancel = clock.timer(Math.max(0, deadline - clock.now()), () => this.#attemptAbort.abort());
+    const cancel = clock.timer(Math.max(0, deadline - clock.now()), () => this.#attempts.abort());
+    await this.#putBack();
     await this.#idle();
     cancel();
+    this.#protection.close();
+    store.release([...(this.#order?.leased ?? []), ...this.#quarantine.leased, ...this.#attempts.leased]);
     await this.#forwards?.stop();
     await consumer.close(Math.max(deadline, clock.now() + STORE_RETRY_MS_MAX));
     await Promise.all([sink.close(), forwardSink?.close()]);
+  }
+
+  /** What waits in memory is parked, since nothing is attempted for a time. */
+  async #putBack(): Promise<void> {
+    await Promise.all([this.#attempts.putBack(), this.#order?.parkWaiting()]);
   }
 
   #idle(): Promise<void> {
@@ -196,73 +236,65 @@ export class SubscriptionRunner {
   }
 
   #checkIdle(): void {
-    const busy = this.#attempts.size > 0 || this.#settling > 0 || this.#isReceiving;
+    const busy = this.#attempts.running.size > 0 || this.#settlement.pending > 0 || this.#isReceiving;
     if (!busy) this.#whenIdle?.();
   }
 
-  // --- starting attempts -------------------------------------------------------------------------------------------
-
-  /** Everything that frees slots or brings work ends here; what happens in one turn of the loop is dealt with once. */
-  #plan(): void {
-    if (this.#pumpPlanned) return;
-    this.#pumpPlanned = true;
-    this.#options.clock.soon(() => {
-      this.#pumpPlanned = false;
-      this.#pump();
+  #openOrder(): KeyOrder {
+    return new KeyOrder({
+      waitingMax: KEY_BUFFER_WINDOWS * this.#options.subscription.policy.maxInFlight,
+      rowOf: (delivery, leased) => this.#settlement.rowOf(delivery, leased),
+      park: (rows) => this.#settlement.park(rows),
+      onReady: (delivery) => this.#queue(delivery),
+      onParked: (delivery, stored) => this.#settlement.onParked(delivery, stored),
     });
   }
 
-  #pump(): void {
-    if (this.#state === "stopping") this.#checkIdle();
-    if (this.#state !== "running") return;
-    this.#startRetries();
-    if (!this.#isReceiving && !this.#isHeldBack) {
-      const slots = this.#window.firstSlots(this.#retries.ready);
-      if (slots > 0) void this.#receive(slots);
-    }
-    // A single slot is `receive`'s in its turn; when that finds nothing at hand, a due retry must not wait behind it.
-    if (this.#retries.ready && this.#window.shouldEndReceive()) this.#plan();
-  }
-
-  #startRetries(): void {
-    if (!this.#retries.ready) return;
-    if (this.#window.shouldEndReceive()) this.#endReceive();
-    const rows = this.#retries.take(this.#window.retrySlots(this.#isHeldBack));
-    this.#window.startRetries(rows.length);
-    const now = this.#options.clock.now();
-    for (const row of rows) if (!isMalformed(row.event)) this.#start(retryAttempt(row, row.event, now));
-  }
-
-  /** Whether `receive` has to wait for rows to go, or for outcomes to be written. What is being written counts. */
-  get #isHeldBack(): boolean {
-    const { maxParked, maxDeadLetters } = this.#options.subscription.policy;
-    const room = Math.min(maxParked - this.#parked, maxDeadLetters - this.#deadLetters, this.#window.max);
-    return this.#settling >= room;
-  }
-
-  #boundReached(): string | undefined {
-    const { maxParked, maxDeadLetters } = this.#options.subscription.policy;
-    if (this.#parked >= maxParked) return `${this.#parked} deliveries are parked (delivery.maxParked)`;
-    if (this.#deadLetters >= maxDeadLetters) return `${this.#deadLetters} dead letters (delivery.maxDeadLetters)`;
-    return undefined;
+  #openSettlement(): Settlement {
+    return new Settlement(this.#options, {
+      writer: this.#writer,
+      intake: this.#intake,
+      health: this.#health,
+      tally: this.#tally,
+      order: this.#order,
+      onDue: (dueAt) => this.#retries.expect(dueAt),
+      onDead: () => this.#forwards?.expect(this.#options.clock.now()),
+      onSettled: () => {
+        this.#checkBounds();
+        this.#seat.plan();
+      },
+    });
   }
 
   #checkBounds(): void {
-    this.#health.report("bound", this.#boundReached());
+    this.#health.report("bound", this.#tally.boundReached);
   }
 
-  async #receive(slots: number): Promise<void> {
-    this.#isReceiving = true;
-    this.#window.claim(slots);
-    const items = await this.#intake.receive(slots, this.#receiveAbort.signal);
-    this.#isReceiving = false;
-    this.#window.received(items.length);
+  // --- working -----------------------------------------------------------------------------------------------------
+
+  /** Everything that frees slots or brings work ends here, in the subscription's turn. */
+  #work(budget: number): number {
+    if (this.#state === "stopping") this.#checkIdle();
+    if (this.#state !== "running") return 0;
     const now = this.#options.clock.now();
-    for (const item of items) {
-      if (this.#state === "stopping") this.#release(item);
-      else this.#startFirst(item, now);
-    }
-    this.#plan();
+    this.#takeDueRows();
+    const started = this.#attempts.start(budget, this.#isHeldBack ? "closed" : "open", now);
+    const wanted = this.#isHeldBack ? 0 : this.#attempts.receivable(now);
+    if (wanted > 0 && !this.#isReceiving) void this.#receive(wanted);
+    return started;
+  }
+
+  /** Whether `receive` has to wait for rows to go, or for outcomes to be written: each of those may need a row. */
+  get #isHeldBack(): boolean {
+    return this.#settlement.pending >= Math.min(this.#tally.room, this.#options.subscription.policy.maxInFlight);
+  }
+
+  async #receive(max: number): Promise<void> {
+    this.#isReceiving = true;
+    const items = await this.#intake.receive(max, this.#receiveAbort.signal);
+    this.#isReceiving = false;
+    for (const item of items) this.#admit(item);
+    this.#seat.plan();
   }
 
   #endReceive(): void {
@@ -271,122 +303,50 @@ export class SubscriptionRunner {
     this.#receiveAbort = new AbortController();
   }
 
-  /** Too late to start: the transport hands it out again after the restart. */
-  #release(item: Item): void {
-    this.#window.end("first");
-    this.#intake.settle(item, "release");
+  #admit(item: Item): void {
+    const { subscription, clock } = this.#options;
+    // Too late to start: the transport hands it out again after the restart.
+    if (this.#state === "stopping") this.#intake.settle(item, "release");
+    else if (isMalformed(item.event)) void this.#settlement.deadLetterMalformed(item);
+    else
+      this.#admitEvent(OpenDelivery.received(subscription.id, item, item.event, this.#keyOf(item)), item, clock.now());
   }
 
-  #startFirst(item: Item, now: number): void {
-    if (isMalformed(item.event)) void this.#deadLetterMalformed(item, now);
-    else this.#start(new FirstAttempt(this.#options.subscription.id, item, item.event, now));
+  #admitEvent(delivery: OpenDelivery, item: Item, now: number): void {
+    const dueAt = deliveryTimeOf(delivery.event);
+    const isEarly = dueAt !== undefined && dueAt > now;
+    const isSuspect = !isEarly && this.#quarantine.suspectsItem(item);
+    if (isSuspect) delivery.uncleanStops = 1;
+    if (isEarly) this.#settlement.schedule(delivery, dueAt);
+    else if (isSuspect || this.#state === "paused") void this.#settlement.parkReceived(delivery);
+    else this.#offer(delivery);
   }
 
-  #start(attempt: Attempt): void {
-    this.#attempts.add(attempt);
-    this.lastAttemptAt = attempt.startedAt;
-    this.#options.sink.deliver([attempt], this.#attemptAbort.signal).then(
-      ([result]) => this.#finish(attempt, result ?? NO_RESULT),
-      (error: unknown) => this.#finish(attempt, { kind: "failure", error: "transport", message: String(error) }),
-    );
-  }
-
-  // --- what an attempt came to -------------------------------------------------------------------------------------
-
-  #finish(attempt: Attempt, result: SinkResult): void {
-    const { subscription, clock, random } = this.#options;
-    const now = clock.now();
-    const facts = { attempts: attempt.attempt, firstAttemptAt: attempt.firstAttemptAt, now };
-    const decision = decide(result, facts, subscription.policy.retry, random);
-    this.#attempts.delete(attempt);
-    this.#window.end(attempt.lane);
-    this.#count(attempt, decision, result, now);
-    const isDelivered = decision.kind === "delivered" || decision.kind === "loop-dropped";
-    if (isDelivered) this.#intake.delivered(attempt);
-    if (!isDelivered || attempt.item === undefined) void this.#write(attempt, decision, result, now);
-    this.#plan();
-  }
-
-  #count(attempt: Attempt, decision: Decision, result: SinkResult, now: number): void {
-    const { counters, outcomes } = this.#options;
-    counters.attempts[ATTEMPT_OUTCOME[decision.kind]] += 1;
-    if (decision.kind === "interrupted") return;
-    if (decision.kind === "delivered") {
-      counters.delivered += 1;
-      if (attempt.storedAt !== undefined) counters.latency.observe((now - attempt.storedAt) / 1_000);
-    } else if (decision.kind === "loop-dropped") counters.loopDropped += 1;
-    if (decision.kind === "retry") this.#health.failed(decision.error);
-    else if (decision.kind === "dead") this.#health.failed(decision.detail);
-    else this.#health.delivered();
-    outcomes.push({
-      eventId: attempt.event.id,
-      eventSource: attempt.event.source,
-      eventType: attempt.event.type,
-      position: attempt.position,
-      attempt: attempt.attempt,
-      outcome: RING_OUTCOME[decision.kind],
-      status: result.kind === "response" ? result.status : undefined,
-      at: now,
-    });
-  }
-
-  /** Writes an outcome that needs a row, and only then acks. */
-  async #write(attempt: Attempt, decision: Decision, result: SinkResult, now: number): Promise<void> {
-    this.#settling += 1;
-    const stored = await this.#writer.write(attempt, decision, result, now);
-    this.#settling -= 1;
-    if (attempt.item !== undefined) this.#intake.settle(attempt.item, stored ? "ack" : "release");
-    else if (!stored) this.#options.store.release([attempt.id]);
-    if (stored) this.#noteStored(attempt, decision);
-    this.#plan();
-  }
-
-  #noteStored(attempt: Attempt, decision: Decision): void {
-    const wasParked = attempt.item === undefined;
-    if (decision.kind === "retry") {
-      if (!wasParked) this.#parked += 1;
-      this.#retries.expect(decision.dueAt);
-    } else if (decision.kind === "interrupted") {
-      if (!wasParked) this.#parked += 1;
-    } else {
-      if (wasParked) this.#parked -= 1;
-      if (decision.kind === "dead") this.#noteDead(decision.reason);
+  #takeDueRows(): void {
+    const takeable = this.#attempts.takeable;
+    if (takeable <= 0 || !this.#retries.ready) return;
+    for (const row of this.#retries.take(takeable)) {
+      if (isMalformed(row.event)) continue;
+      const delivery = OpenDelivery.leased(row, row.event);
+      const missingKey = row.scheduled && row.key === undefined ? this.#keyOf(row) : undefined;
+      if (missingKey === undefined) this.#offer(delivery);
+      else this.#settlement.join(delivery, missingKey);
     }
-    if (decision.kind === "dead" && decision.pause !== undefined) this.#options.onPause(decision.pause);
-    this.#checkBounds();
   }
 
-  #noteDead(reason: DeadLetterReason): void {
-    this.#deadLetters += 1;
-    this.#options.counters.countDeadLetter(reason);
-    this.#forwards?.expect(this.#options.clock.now());
+  #keyOf({ event }: Pick<Item, "event">): string | undefined {
+    const { ordering } = this.#options.subscription.policy;
+    return ordering === undefined || isMalformed(event) ? undefined : attributeOf(event, ordering.attribute);
   }
 
-  async #deadLetterMalformed(item: Item, now: number): Promise<void> {
-    this.#window.end("first");
-    this.#settling += 1;
-    const stored = await this.#writer.writeMalformed(item, now);
-    this.#settling -= 1;
-    this.#intake.settle(item, stored ? "ack" : "release");
-    if (stored) this.#noteDead("malformed");
-    this.#checkBounds();
-    this.#plan();
+  #offer(delivery: OpenDelivery): void {
+    if (this.#order === undefined || delivery.key === undefined) this.#queue(delivery);
+    else this.#order.offer(delivery, delivery.key);
+  }
+
+  /** Its turn among those of its key has come. */
+  #queue(delivery: OpenDelivery): void {
+    if (this.#state === "running" || delivery.item === undefined) this.#attempts.queue(delivery);
+    else void this.#settlement.putBack(delivery);
   }
 }
-
-const NO_RESULT: SinkResult = { kind: "failure", error: "transport", message: "the sink gave no result" };
-
-const ATTEMPT_OUTCOME = {
-  delivered: "delivered",
-  "loop-dropped": "delivered",
-  retry: "retry",
-  dead: "reject",
-  interrupted: "interrupted",
-} as const;
-
-const RING_OUTCOME = {
-  delivered: "delivered",
-  "loop-dropped": "loop-dropped",
-  retry: "retry",
-  dead: "dead-lettered",
-} as const;

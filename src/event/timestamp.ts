@@ -16,6 +16,13 @@ export function timestampProblem(value: string): string | undefined {
   return timeOfDayProblem(digits(value, 11, 2), digits(value, 14, 2), digits(value, 17, 2), offset);
 }
 
+/** A timestamp as milliseconds since the epoch, further digits cut off; undefined when it is none. */
+export function timestampMs(value: string): number | undefined {
+  if (timestampProblem(value) !== undefined) return undefined;
+  // `Date` knows no leap seconds, and neither does any clock that this is compared with.
+  return Date.parse(value.toUpperCase().replace(":60", ":59"));
+}
+
 function timeOfDayProblem(hour: number, minute: number, second: number, offset: number): string | undefined {
   if (hour > 23) return "has an hour outside 00 to 23";
   if (minute > 59) return "has a minute outside 00 to 59";

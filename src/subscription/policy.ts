@@ -1,9 +1,18 @@
 /** The delivery policy that a subscription has when it says nothing else, as users write it. */
-import { DEAD_LETTERS_MAX_DEFAULT, PARKED_MAX_DEFAULT } from "../limits.ts";
+import {
+  BATCH_REQUEST_BYTES_DEFAULT,
+  DEAD_LETTERS_MAX_DEFAULT,
+  PARKED_MAX_DEFAULT,
+  SCHEDULED_MAX_DEFAULT,
+} from "../limits.ts";
 import type { DeliveryInput } from "./subscription.ts";
 
 export const POLICY_DEFAULTS = {
   format: "binary",
+  batch: { maxEvents: 100, maxBytes: BATCH_REQUEST_BYTES_DEFAULT, maxWait: "100ms" },
+  ordering: "none",
+  breaker: { failures: 20, maxPause: "5s" },
+  weight: 1,
   maxInFlight: 64,
   timeout: "15s",
   retry: {
@@ -16,5 +25,9 @@ export const POLICY_DEFAULTS = {
   headers: {},
   from: "latest",
   maxParked: PARKED_MAX_DEFAULT,
+  maxScheduled: SCHEDULED_MAX_DEFAULT,
   maxDeadLetters: DEAD_LETTERS_MAX_DEFAULT,
 } as const satisfies DeliveryInput;
+
+/** What `ordering: key` stands for. */
+export const ORDERING_DEFAULTS = { key: "partitionkey", onDeadLetter: "continue" } as const;

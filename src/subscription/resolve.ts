@@ -3,18 +3,35 @@
  * The shape of the input is known to be right here (`validateSubscriptionInput` in `src/config/schema.ts`); what a
  * schema can't say is checked below.
  */
-import { timestampProblem } from "../event/timestamp.ts";
+import { validateName } from "../event/rules.ts";
+import { timestampMs, timestampProblem } from "../event/timestamp.ts";
 import { compileFilters } from "../filter/filter.ts";
-import { ATTEMPT_TIMEOUT_MS_MAX, BACKOFF_MS_MAX, RETRY_AGE_MS_MAX } from "../limits.ts";
+import {
+  ATTEMPT_TIMEOUT_MS_MAX,
+  BACKOFF_MS_MAX,
+  BATCH_WAIT_MS_MAX,
+  BREAKER_PAUSE_MS_MAX,
+  RETRY_AGE_MS_MAX,
+} from "../limits.ts";
 import { faultAt } from "../pointer.ts";
 import { parseDurationBetween } from "../units.ts";
 import { checkHeaders } from "./headers.ts";
 import { createMatcher } from "./matcher.ts";
-import { checkReadableTopicName, checkSubscriptionId } from "./names.ts";
-import { POLICY_DEFAULTS } from "./policy.ts";
+import { checkReadableTopicName, checkSubscriptionId, checkTopicName } from "./names.ts";
+import { ORDERING_DEFAULTS, POLICY_DEFAULTS } from "./policy.ts";
 import { compileRetryOn } from "./retry-on.ts";
 import { parseSink } from "./sink.ts";
-import type { DeliveryInput, DeliveryPolicy, RetryPolicy, Subscription, SubscriptionInput } from "./subscription.ts";
+import type {
+  BatchPolicy,
+  BreakerPolicy,
+  DeliveryInput,
+  DeliveryPolicy,
+  OrderingPolicy,
+  RateLimit,
+  RetryPolicy,
+  Subscription,
+  SubscriptionInput,
+} from "./subscription.ts";
 
 export interface ResolveContext {
   /** Names a subscription that has no id of its own. */
@@ -36,15 +53,39 @@ export function resolveSubscription(input: SubscriptionInput, context: ResolveCo
     filter,
     policy: resolvePolicy(input.delivery ?? {}, `${at}/delivery`),
     transform: input.transform,
+    replyTopic: input.replies && checkReplies(input, input.replies.topic, at),
     expiresAt: input.expires === undefined ? undefined : parseTime(input.expires, `${at}/expires`),
     input: { ...input, id },
   };
+}
+
+/** A reply to a topic would go nowhere, and one into the topic it came from back to the sink that made it. */
+function checkReplies(input: SubscriptionInput, replyTopic: string, at: string): string {
+  if (parseSink(input.sink, `${at}/sink`).kind !== "webhook") {
+    throw faultAt(
+      "invalid-request",
+      `${at}/replies`,
+      "only a webhook answers: the sink must be an http:// or https:// URL",
+    );
+  }
+  if (input.delivery?.format === "batch") {
+    throw faultAt("invalid-request", `${at}/replies`, "one answer to a batch can't be told apart: use another format");
+  }
+  if (replyTopic === input.topic) {
+    throw faultAt("invalid-request", `${at}/replies/topic`, "must be another topic than the one that is subscribed to");
+  }
+  return checkTopicName(replyTopic, `${at}/replies/topic`);
 }
 
 function resolvePolicy(input: DeliveryInput, at: string): DeliveryPolicy {
   const defaults = POLICY_DEFAULTS;
   return {
     format: input.format ?? defaults.format,
+    batch: resolveBatch(input, at),
+    ordering: resolveOrdering(input.ordering ?? defaults.ordering, `${at}/ordering`),
+    rateLimit: input.rateLimit && resolveRateLimit(input.rateLimit),
+    breaker: resolveBreaker(input.breaker ?? {}, `${at}/breaker`),
+    weight: input.weight ?? defaults.weight,
     maxInFlight: input.maxInFlight ?? defaults.maxInFlight,
     timeoutMs: duration(input.timeout ?? defaults.timeout, ATTEMPT_TIMEOUT_MS_MAX, `${at}/timeout`),
     retry: resolveRetry(input.retry ?? {}, `${at}/retry`),
@@ -52,8 +93,35 @@ function resolvePolicy(input: DeliveryInput, at: string): DeliveryPolicy {
     deadLetterSink: input.deadLetter && parseSink(input.deadLetter.sink, `${at}/deadLetter/sink`),
     from: input.from ?? defaults.from,
     maxParked: input.maxParked ?? defaults.maxParked,
+    maxScheduled: input.maxScheduled ?? defaults.maxScheduled,
     maxDeadLetters: input.maxDeadLetters ?? defaults.maxDeadLetters,
   };
+}
+
+function resolveBatch({ format, batch = {} }: DeliveryInput, at: string): BatchPolicy | undefined {
+  if (format !== "batch") {
+    if (Object.keys(batch).length === 0) return undefined;
+    throw faultAt("invalid-request", `${at}/batch`, "is for batches alone: set delivery.format to batch");
+  }
+  const { maxEvents, maxBytes, maxWait } = { ...POLICY_DEFAULTS.batch, ...batch };
+  return { maxEvents, maxBytes, maxWaitMs: parseDurationBetween(maxWait, 0, BATCH_WAIT_MS_MAX, `${at}/batch/maxWait`) };
+}
+
+function resolveOrdering(input: NonNullable<DeliveryInput["ordering"]>, at: string): OrderingPolicy | undefined {
+  if (input === "none") return undefined;
+  const { key, onDeadLetter } = { ...ORDERING_DEFAULTS, ...(input === "key" ? {} : input) };
+  const problem = validateName(key);
+  if (problem !== undefined) throw faultAt("invalid-request", `${at}/key`, `${JSON.stringify(key)} ${problem}`);
+  return { attribute: key, onDeadLetter };
+}
+
+function resolveRateLimit({ perSecond, burst }: NonNullable<DeliveryInput["rateLimit"]>): RateLimit {
+  return { perSecond, burst: burst ?? Math.max(1, Math.floor(perSecond)) };
+}
+
+function resolveBreaker(input: NonNullable<DeliveryInput["breaker"]>, at: string): BreakerPolicy {
+  const { failures, maxPause } = { ...POLICY_DEFAULTS.breaker, ...input };
+  return { failures, maxPauseMs: duration(maxPause, BREAKER_PAUSE_MS_MAX, `${at}/maxPause`) };
 }
 
 function resolveRetry(input: NonNullable<DeliveryInput["retry"]>, at: string): RetryPolicy {
@@ -78,8 +146,7 @@ function duration(text: string, maxMs: number, at: string): number {
 }
 
 function parseTime(text: string, at: string): number {
-  const problem = timestampProblem(text);
-  if (problem !== undefined) throw faultAt("invalid-request", at, `${JSON.stringify(text)} ${problem}`);
-  // `Date` knows no leap seconds, and neither does the clock that this is compared with.
-  return Date.parse(text.toUpperCase().replace(":60", ":59"));
+  const time = timestampMs(text);
+  if (time !== undefined) return time;
+  throw faultAt("invalid-request", at, `${JSON.stringify(text)} ${timestampProblem(text)}`);
 }

@@ -20,13 +20,23 @@ export interface SubscriptionInput {
   readonly delivery?: DeliveryInput;
   /** A JSONata expression; `src/transform/transformer.ts` says what it sees and sets. */
   readonly transform?: string;
+  /** The topic that gets the events that the sink answers with. */
+  readonly replies?: { readonly topic: string };
   /** RFC 3339: the subscription deletes itself then. A temporary subscription holds no retention back. */
   readonly expires?: string;
 }
 
 /** Durations are strings such as `250ms`, `15s`, `24h`. Defaults stand in `policy.ts`. */
 export interface DeliveryInput {
-  readonly format?: "binary" | "structured";
+  readonly format?: "binary" | "structured" | "batch";
+  /** Of format `batch`. */
+  readonly batch?: { readonly maxEvents?: number; readonly maxBytes?: number; readonly maxWait?: string };
+  /** `key`: by the attribute `partitionkey`; or the attribute, and what a dead letter does to those behind it. */
+  readonly ordering?: "none" | "key" | { readonly key?: string; readonly onDeadLetter?: "continue" | "block" };
+  readonly rateLimit?: { readonly perSecond: number; readonly burst?: number };
+  readonly breaker?: { readonly failures?: number; readonly maxPause?: string };
+  /** Starts in each round of turns between subscriptions. */
+  readonly weight?: number;
   readonly maxInFlight?: number;
   readonly timeout?: string;
   readonly retry?: {
@@ -45,6 +55,7 @@ export interface DeliveryInput {
   readonly deadLetter?: { readonly sink: string };
   readonly from?: "latest" | "earliest";
   readonly maxParked?: number;
+  readonly maxScheduled?: number;
   readonly maxDeadLetters?: number;
 }
 
@@ -65,8 +76,40 @@ export interface RetryPolicy {
   readonly retryOn: (status: number) => boolean;
 }
 
+export interface BatchPolicy {
+  readonly maxEvents: number;
+  readonly maxBytes: number;
+  /** How long a batch that is not full waits for more. */
+  readonly maxWaitMs: number;
+}
+
+export interface OrderingPolicy {
+  /** Events with the same value of it are delivered one after the other; those without it in no order. */
+  readonly attribute: string;
+  readonly onDeadLetter: "continue" | "block";
+}
+
+/** A token bucket. */
+export interface RateLimit {
+  readonly perSecond: number;
+  readonly burst: number;
+}
+
+export interface BreakerPolicy {
+  /** Failures in a row that open it. */
+  readonly failures: number;
+  readonly maxPauseMs: number;
+}
+
 export interface DeliveryPolicy {
-  readonly format: "binary" | "structured";
+  readonly format: "binary" | "structured" | "batch";
+  /** Undefined unless the format is `batch`. */
+  readonly batch: BatchPolicy | undefined;
+  /** Undefined: in no order. */
+  readonly ordering: OrderingPolicy | undefined;
+  readonly rateLimit: RateLimit | undefined;
+  readonly breaker: BreakerPolicy;
+  readonly weight: number;
   readonly maxInFlight: number;
   readonly timeoutMs: number;
   readonly retry: RetryPolicy;
@@ -75,6 +118,7 @@ export interface DeliveryPolicy {
   readonly deadLetterSink: SinkAddress | undefined;
   readonly from: "latest" | "earliest";
   readonly maxParked: number;
+  readonly maxScheduled: number;
   readonly maxDeadLetters: number;
 }
 
@@ -89,6 +133,7 @@ export interface Subscription {
   readonly policy: DeliveryPolicy;
   /** What is delivered instead of the event; it compiles, which is checked where a subscription is accepted. */
   readonly transform: string | undefined;
+  readonly replyTopic: string | undefined;
   /** Milliseconds since the epoch. */
   readonly expiresAt: number | undefined;
   /** What the user wrote, with the id filled in: what the API shows. */

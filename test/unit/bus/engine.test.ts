@@ -9,6 +9,7 @@ import { eventually } from "../../support/eventually.ts";
 import { openTestBus, type TestBus, temporaryDirectory } from "../../support/open-bus.ts";
 import { startReceiver } from "../../support/receiver.ts";
 
+const NEVER_OPEN = { failures: 100_000 };
 const QUICK = { backoff: { initial: "20ms", max: "50ms", jitter: "none" } };
 
 function status(test: TestBus, id: string) {
@@ -52,7 +53,8 @@ describe("a delivery that fails", () => {
     await using directory = await temporaryDirectory();
     await using sink = await startReceiver(({ headers }) => (headers["pulsebus-attempt"] === "3" ? 200 : 500));
     const test = await openTestBus({ directory: directory.path });
-    await test.bus.createSubscription({ id: "s", topic: "t", sink: sink.url(), delivery: { retry: QUICK } });
+    const delivery = { retry: QUICK, breaker: NEVER_OPEN };
+    await test.bus.createSubscription({ id: "s", topic: "t", sink: sink.url(), delivery });
     await test.publish("t", numbered(20));
     await until(test, "s", { delivered: 20, parked: 0, inFlight: 0, backlog: 0 });
     expect(sink.requests).toHaveLength(60);
@@ -172,7 +174,8 @@ describe("the bounds", () => {
     let open = false;
     await using sink = await startReceiver(() => (open ? 200 : 500));
     const test = await openTestBus({ directory: directory.path });
-    const delivery = { maxParked: 30, maxInFlight: 10, retry: { backoff: { initial: "300ms", jitter: "none" } } };
+    const retry = { backoff: { initial: "300ms", jitter: "none" } };
+    const delivery = { maxParked: 30, maxInFlight: 10, retry, breaker: NEVER_OPEN };
     await test.bus.createSubscription({ id: "s", topic: "t", sink: sink.url(), delivery });
     await test.publish("t", numbered(200));
     await until(test, "s", { state: "failing", reason: expect.stringContaining("maxParked") });

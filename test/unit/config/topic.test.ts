@@ -9,9 +9,9 @@ it("a topic without a body is as the defaults of the configuration say", () => {
     name: "orders",
     transport: "embedded",
     address: "orders",
-    strict: true,
     place: undefined,
     settings: {
+      strict: true,
       retention: { maxAgeMs: 3_600_000, maxBytes: 10_737_418_240 },
       holdBackMs: 604_800_000,
       whenFull: "reject",
@@ -28,9 +28,8 @@ it("a topic without a body is as the defaults of the configuration say", () => {
 it("a topic keeps the defaults of what its body leaves out", () => {
   const input = { strict: false, retention: { maxBytes: 1024 }, place: "kafka-7/orders" };
   expect(resolveTopic("orders", input, topicDefaults)).toMatchObject({
-    strict: false,
     place: "kafka-7/orders",
-    settings: { retention: { maxAgeMs: 3_600_000, maxBytes: 1_024 } },
+    settings: { strict: false, retention: { maxAgeMs: 3_600_000, maxBytes: 1_024 } },
   });
 });
 

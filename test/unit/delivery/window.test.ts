@@ -1,87 +1,86 @@
-/** Goal: never more attempts than the window, and neither lane starves the other. Method: a model of the runner's moves. */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { Window } from "../../../src/delivery/window.ts";
+import { type Lane, Window } from "../../../src/delivery/window.ts";
 
-describe("a window", () => {
+const UNLIMITED = Number.POSITIVE_INFINITY;
+
+/** Starts attempts of a lane for as long as they may; answers how many did. */
+function fill(window: Window, lane: Lane, other: "ready" | "open" | "closed"): number {
+  let started = 0;
+  for (; window.mayStart(lane, other, UNLIMITED); started += 1) window.start(lane);
+  return started;
+}
+
+describe("the window", () => {
   it("gives every slot to first attempts while no retry is due", () => {
-    const window = new Window(64);
-    expect(window.firstSlots(false)).toBe(64);
-    window.claim(64);
-    window.received(10);
-    expect(window.firstSlots(false)).toBe(54);
+    const window = new Window(8);
+    expect(window.receivable(false, 0)).toBe(8);
+    expect(fill(window, "first", "open")).toBe(8);
+    expect(window.receivable(false, 0)).toBe(0);
   });
 
-  it("keeps a quarter for retries while they are due", () => {
-    const window = new Window(64);
-    window.received(1);
-    window.end("first");
-    expect(window.firstSlots(true)).toBe(48);
-    expect(window.retrySlots(false)).toBe(16);
+  it("keeps a quarter of the slots for retries while both lanes have something to do", () => {
+    const window = new Window(8);
+    expect(fill(window, "retry", "ready")).toBe(2);
+    expect(fill(window, "first", "ready")).toBe(6);
   });
 
-  it("lends the slots of an idle first lane to retries, but for one", () => {
-    const window = new Window(64);
-    window.claim(64);
-    window.received(0);
-    expect(window.retrySlots(false)).toBe(63);
-    window.startRetries(63);
-    expect(window.firstSlots(true)).toBe(1);
+  it("leaves one slot for what may be received while retries have the rest", () => {
+    const window = new Window(8);
+    expect(fill(window, "retry", "open")).toBe(7);
+    expect(window.mayStart("first", "ready", UNLIMITED)).toBe(true);
   });
 
-  it("lends all slots to retries while receive is held back by a bound", () => {
-    expect(new Window(8).retrySlots(true)).toBe(8);
+  it("gives retries every slot while nothing is received", () => {
+    expect(fill(new Window(8), "retry", "closed")).toBe(8);
   });
 
-  it("asks for the end of a receive that claims every slot when a retry is due", () => {
-    const window = new Window(4);
-    window.claim(4);
-    expect(window.shouldEndReceive()).toBe(true);
-    window.received(0);
-    expect(window.shouldEndReceive()).toBe(false);
-  });
-
-  it("takes turns with a single slot", () => {
+  it("has the lanes take turns for a single slot", () => {
     const window = new Window(1);
-    window.received(1);
-    window.end("first");
-    expect([window.firstSlots(true), window.retrySlots(false)]).toEqual([0, 1]);
-    window.startRetries(1);
-    window.end("retry");
-    expect([window.firstSlots(true), window.retrySlots(false)]).toEqual([1, 0]);
+    const order: Lane[] = [];
+    for (let turn = 0; turn < 4; turn += 1) {
+      const lane = window.mayStart("retry", "ready", UNLIMITED) ? "retry" : "first";
+      expect(window.mayStart(lane, "ready", UNLIMITED)).toBe(true);
+      order.push(lane);
+      window.start(lane);
+      window.end(lane);
+    }
+    expect(order).toEqual(["retry", "first", "retry", "first"]);
   });
 
-  it("never runs more than its size, whatever happens in whatever order", () => {
-    const moves = fc.array(fc.record({ move: fc.integer({ min: 0, max: 4 }), due: fc.boolean(), n: fc.nat(64) }), {
-      maxLength: 200,
-    });
+  it("has one first attempt received in time for its turn while retries have the single slot", () => {
+    const window = new Window(1);
+    window.start("retry");
+    expect(window.receivable(true, 0)).toBe(1);
+    expect(window.receivable(true, 1)).toBe(0);
+  });
+
+  it("has the lanes take turns where a rate limit lets one attempt start at a time", () => {
+    const window = new Window(8);
+    window.start("retry");
+    expect(window.mayStart("retry", "ready", 1)).toBe(false);
+    expect(window.mayStart("first", "ready", 1)).toBe(true);
+    expect(window.mayStart("first", "ready", 0)).toBe(false);
+  });
+
+  it("never lets more attempts run than its size, and never leaves a slot free that a lane wants", () => {
+    const step = fc.record({ lane: fc.constantFrom<Lane>("first", "retry"), ends: fc.boolean() });
     fc.assert(
-      fc.property(fc.integer({ min: 1, max: 32 }), moves, (max, steps) => {
+      fc.property(fc.integer({ min: 1, max: 20 }), fc.array(step, { maxLength: 200 }), (max, steps) => {
         const window = new Window(max);
-        const running = { first: 0, retry: 0 };
-        let claimed = 0;
-        for (const { move, due, n } of steps) {
-          if (move === 0 && claimed === 0) {
-            claimed = window.firstSlots(due);
-            window.claim(claimed);
-          } else if (move === 1 && claimed > 0) {
-            const received = Math.min(n, claimed);
-            window.received(received);
-            running.first += received;
-            claimed = 0;
-          } else if (move === 2) {
-            const started = Math.min(n, window.retrySlots(due));
-            window.startRetries(started);
-            running.retry += started;
-          } else if (move === 3 && running.first > 0) {
-            window.end("first");
-            running.first -= 1;
-          } else if (move === 4 && running.retry > 0) {
-            window.end("retry");
-            running.retry -= 1;
+        const running: Lane[] = [];
+        for (const { lane, ends } of steps) {
+          const ended = ends ? running.pop() : undefined;
+          if (ended !== undefined) window.end(ended);
+          else if (window.mayStart(lane, "ready", UNLIMITED)) {
+            window.start(lane);
+            running.push(lane);
           }
-          expect(running.first + running.retry + claimed).toBeLessThanOrEqual(max);
-          expect(window.running).toBe(running.first + running.retry);
+          expect(window.running).toBe(running.length);
+          expect(window.running).toBeLessThanOrEqual(max);
+          const someoneMayStart =
+            window.mayStart("first", "ready", UNLIMITED) || window.mayStart("retry", "ready", UNLIMITED);
+          expect(someoneMayStart).toBe(window.running < max);
         }
       }),
     );

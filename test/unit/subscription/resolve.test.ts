@@ -23,6 +23,12 @@ describe("a subscription that says only topic and sink", () => {
     const { retry, ...policy } = resolve().policy;
     expect(policy).toEqual({
       format: "binary",
+      batch: undefined,
+      ordering: undefined,
+      rateLimit: undefined,
+      breaker: { failures: 20, maxPauseMs: 5_000 },
+      weight: 1,
+      maxScheduled: 1_000_000,
       maxInFlight: 64,
       timeoutMs: 15_000,
       headers: {},

@@ -1,0 +1,212 @@
+/**
+ * From ready to finished: the queues of the two lanes, and everything that decides when an attempt starts.
+ *
+ * A ready delivery waits for a slot of the window, for the gates of its sink, and for its subscription's turn. Suspects
+ * of an unclean stop wait for each other too, and are marked in the store first. A batch waits until it is full, or its
+ * first event has waited long enough.
+ */
+import { READY_HOLD_MS_MAX } from "../limits.ts";
+import type { Clock } from "../runtime/clock.ts";
+import type { Sink, SinkResult } from "../sink/port.ts";
+import type { Subscription } from "../subscription/subscription.ts";
+import { isExpired } from "./admission.ts";
+import { Batching } from "./batching.ts";
+import type { OpenDelivery } from "./open-delivery.ts";
+import type { OutcomeWriter } from "./outcome-writer.ts";
+import type { Protection } from "./protection.ts";
+import { Quarantine } from "./quarantine.ts";
+import type { Settlement } from "./settlement.ts";
+import type { Seat } from "./turns.ts";
+import { verdictOf } from "./verdict.ts";
+import { type Lane, Window } from "./window.ts";
+
+export interface AttemptsOptions {
+  readonly subscription: Subscription;
+  readonly sink: Sink;
+  readonly clock: Clock;
+  readonly seat: Seat;
+  readonly protection: Protection;
+  readonly quarantine: Quarantine;
+  readonly writer: OutcomeWriter;
+  readonly settlement: Settlement;
+}
+
+export class Attempts {
+  readonly #options: AttemptsOptions;
+  readonly #window: Window;
+  readonly #batching: Batching;
+  readonly #ready: Readonly<Record<Lane, OpenDelivery[]>> = { first: [], retry: [] };
+  readonly #running = new Set<OpenDelivery>();
+  readonly #abort = new AbortController();
+  /** Until when what is ready waits for more of its batch. */
+  #batchDueAt = 0;
+  #cancelBatchTimer: (() => void) | undefined;
+  lastStartedAt: number | undefined;
+
+  constructor(options: AttemptsOptions) {
+    this.#options = options;
+    const { policy } = options.subscription;
+    this.#window = new Window(policy.maxInFlight);
+    this.#batching = new Batching(policy.batch);
+  }
+
+  get slotsTaken(): number {
+    return this.#window.running;
+  }
+
+  get running(): ReadonlySet<OpenDelivery> {
+    return this.#running;
+  }
+
+  /** Nothing of its key is before this delivery: it may be attempted. */
+  queue(delivery: OpenDelivery): void {
+    const { quarantine, seat, clock } = this.#options;
+    if (delivery.item === undefined && quarantine.suspectsRow(delivery)) quarantine.enter(delivery);
+    else {
+      const lane = this.#ready[delivery.lane];
+      if (lane.length === 0 && delivery.lane === "first") this.#batchDueAt = this.#batching.dueAt(clock.now());
+      lane.push(delivery);
+    }
+    seat.plan();
+  }
+
+  /** How many first attempts may be received, so that they can start as soon as they are there. */
+  receivable(now: number): number {
+    const { first, retry } = this.#ready;
+    const { maxEvents } = this.#batching;
+    const { gates } = this.#options.protection;
+    const allowance = gates.allowance(now);
+    if (allowance < 1) gates.waitUntilOpen(now);
+    return Math.min(this.#window.receivable(retry.length > 0, 0), allowance) * maxEvents - first.length;
+  }
+
+  /** How many due rows may be taken, so that they can start soon. */
+  get takeable(): number {
+    return this.#batching.maxEvents * this.#window.max - this.#ready.retry.length;
+  }
+
+  /** Starts what may start, at most `budget` attempts; answers how many. No first attempt will come while it is `closed`. */
+  start(budget: number, firstLane: "open" | "closed", now: number): number {
+    let started = 0;
+    while (started < budget && this.#startNext(firstLane, now)) started += 1;
+    return started;
+  }
+
+  /** Aborts the attempts that run; each ends with an outcome of its own. */
+  abort(): void {
+    this.#abort.abort();
+  }
+
+  /** Parks what was received and is ready, for a time in which nothing is attempted. */
+  async putBack(): Promise<void> {
+    this.#cancelBatchTimer?.();
+    const waiting = this.#ready.first.splice(0);
+    await Promise.all(waiting.map((delivery) => this.#options.settlement.putBack(delivery)));
+  }
+
+  /** Ids of rows that are leased and wait here. */
+  get leased(): string[] {
+    return this.#ready.retry.map(({ id }) => id);
+  }
+
+  #startNext(firstLane: "open" | "closed", now: number): boolean {
+    const allowance = this.#options.protection.gates.allowance(now);
+    const first = this.#nextSize("first", now);
+    const retry = this.#nextSize("retry", now);
+    if (first + retry === 0) return false;
+    if (allowance < 1) return this.#waitForGates(now);
+    if (retry > 0 && this.#window.mayStart("retry", first > 0 ? "ready" : firstLane, allowance)) {
+      this.#start("retry", this.#take("retry", retry, now), now);
+      return true;
+    }
+    if (first === 0 || !this.#window.mayStart("first", retry > 0 ? "ready" : "open", allowance)) return false;
+    this.#start("first", this.#take("first", first, now), now);
+    return true;
+  }
+
+  /** How many deliveries of this lane make its next attempt, now. */
+  #nextSize(lane: Lane, now: number): number {
+    if (lane === "retry" && this.#options.quarantine.isReady) return 1;
+    const ready = this.#ready[lane];
+    if (ready.length === 0) return 0;
+    const size = this.#batching.next(ready, now, lane === "first" ? this.#batchDueAt : now);
+    if (size === 0) this.#waitForBatch(now);
+    return size;
+  }
+
+  #waitForBatch(now: number): void {
+    const { clock, seat } = this.#options;
+    this.#cancelBatchTimer?.();
+    this.#cancelBatchTimer = clock.timer(this.#batchDueAt - now, () => seat.plan());
+  }
+
+  /** What waits for gates that stay closed for long would hold its transport's lease for nothing. */
+  #waitForGates(now: number): false {
+    const opensAt = this.#options.protection.gates.waitUntilOpen(now);
+    if (opensAt !== undefined && opensAt - now > READY_HOLD_MS_MAX) void this.putBack();
+    return false;
+  }
+
+  #take(lane: Lane, size: number, now: number): readonly OpenDelivery[] {
+    const suspect = lane === "retry" ? this.#options.quarantine.take() : undefined;
+    if (suspect !== undefined) return [suspect];
+    if (lane === "first") this.#batchDueAt = this.#batching.dueAt(now);
+    return this.#ready[lane].splice(0, size);
+  }
+
+  #start(lane: Lane, taken: readonly OpenDelivery[], now: number): void {
+    const unit = taken.filter((delivery) => this.#isWorthAnAttempt(delivery, now));
+    if (unit.length === 0) return;
+    const { protection, quarantine, writer } = this.#options;
+    this.#window.start(lane);
+    protection.gates.started(now);
+    for (const delivery of unit) this.#running.add(delivery);
+    const [first] = unit;
+    if (first === undefined || quarantine.attempted !== first) this.#attempt(lane, unit);
+    else void writer.markAttempting(first).then(() => this.#attempt(lane, unit));
+  }
+
+  /** What has expired, or stopped the process too often, is given up without an attempt. */
+  #isWorthAnAttempt(delivery: OpenDelivery, now: number): boolean {
+    const { settlement, quarantine } = this.#options;
+    const isPoison = Quarantine.isPoison(delivery);
+    if (!isPoison && !isExpired(delivery.event, now)) return true;
+    if (isPoison) settlement.giveUp(delivery, "poison", `${delivery.uncleanStops} unclean stops while it was open`);
+    else settlement.giveUp(delivery, "expired", "its expirytime has passed");
+    quarantine.leave(delivery);
+    return false;
+  }
+
+  #attempt(lane: Lane, unit: readonly OpenDelivery[]): void {
+    const { clock, sink } = this.#options;
+    const now = clock.now();
+    this.lastStartedAt = now;
+    for (const delivery of unit) delivery.startedAt = now;
+    sink.deliver(unit, this.#abort.signal).then(
+      (results) => this.#end(lane, unit, results),
+      (error: unknown) => {
+        const failure: SinkResult = { kind: "failure", error: "transport", message: String(error) };
+        this.#end(
+          lane,
+          unit,
+          unit.map(() => failure),
+        );
+      },
+    );
+  }
+
+  #end(lane: Lane, unit: readonly OpenDelivery[], results: readonly SinkResult[]): void {
+    const { clock, protection, settlement, quarantine, seat } = this.#options;
+    this.#window.end(lane);
+    protection.gates.ended(verdictOf(results), clock.now());
+    seat.ended();
+    unit.forEach((delivery, index) => {
+      this.#running.delete(delivery);
+      quarantine.leave(delivery);
+      settlement.finish(delivery, results[index] ?? NO_RESULT);
+    });
+    seat.plan();
+  }
+}
+
+const NO_RESULT: SinkResult = { kind: "failure", error: "transport", message: "the sink gave no result" };
