@@ -25,7 +25,7 @@ import { closedError, toTransportError } from "./errors.ts";
 import { LIMITS } from "./limits.ts";
 import type { Link } from "./link.ts";
 import { queueName } from "./names.ts";
-import { PREFETCH_MAX, Session } from "./session.ts";
+import { Session } from "./session.ts";
 
 /** What `receive` tells; everything else passes. */
 const FATAL: ReadonlySet<TransportErrorCode> = new Set(["not_found", "permission_denied", "fenced", "closed"]);
@@ -66,7 +66,7 @@ export class AmqpConsumer implements Consumer {
     this.#options = options;
     this.#queue = queueName(options.address, options.group);
     this.#mailbox = new Mailbox<Item>({
-      capacity: PREFETCH_MAX, // the session bounds what is in it
+      capacity: LIMITS.windowMessages, // the session bounds what is in it
       clock: options.clock,
       onFree: () => undefined, // `receive` reads on
       onIdle: (unread) => this.#session?.rest(unread),
@@ -127,7 +127,7 @@ export class AmqpConsumer implements Consumer {
 
   /** What waits in `receive` and finds nothing gets a session, and that session room. */
   #readOn(): void {
-    if (this.#closed.signal.aborted || this.#mailbox.free < PREFETCH_MAX) return;
+    if (this.#closed.signal.aborted || this.#mailbox.free < LIMITS.windowMessages) return;
     if (this.#session !== undefined) this.#session.read(this.#wanted);
     else this.#attaching ??= this.#attach();
   }

@@ -24,4 +24,6 @@ export const LIMITS = {
   leaseMs: 25 * 60 * 1_000,
   /** `max_message_size` of RabbitMQ 4; 3.x has 128 MiB. */
   messageBytes: 16 * 1024 * 1024,
+  /** A window of unsettled messages at most: AMQP has 16 bits for it. */
+  windowMessages: 65_535,
 } as const;

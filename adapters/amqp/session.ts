@@ -19,9 +19,6 @@ import { type Item, isMalformed, type Matcher, type Position, type TopicSettings
 import { fromNative, positionOf } from "./binding.ts";
 import { LIMITS } from "./limits.ts";
 
-/** The size of a window at most: AMQP has 16 bits for it. */
-export const PREFETCH_MAX = 65_535;
-
 export interface SessionOptions {
   readonly channel: Channel;
   readonly address: string;
@@ -70,7 +67,7 @@ export class Session {
   read(wanted: number): void {
     const full = this.#window;
     if (this.#isEnded || (full !== undefined && full.unsettled < full.size)) return;
-    const size = Math.min(this.#options.prefetch + wanted, PREFETCH_MAX);
+    const size = Math.min(this.#options.prefetch + wanted, LIMITS.windowMessages);
     const window: Window = { size, tag: undefined, unsettled: 0 };
     this.#window = window;
     if (full !== undefined) this.#held ??= [];

@@ -15,20 +15,20 @@ export async function declareQueue(
   { exchangeType, queueArguments }: TopicOptions,
 ): Promise<void> {
   await channel.checkExchange(exchange); // before there is a queue that nothing is bound to
-  const fixed = queueArgumentsFor(channel.connection.serverProperties.version);
-  const options: Options.AssertQueue = { durable: true, arguments: { ...queueArguments, ...fixed } };
+  const options: Options.AssertQueue = { durable: true, arguments: { ...queueArguments, ...QUEUE_ARGUMENTS } };
   await explained(`queue "${queue}"`, channel.assertQueue(queue, options));
   await channel.bindQueue(queue, exchange, exchangeType === "topic" ? "#" : "");
 }
 
 /**
- * Replicated and safe on disk before the confirm; one consumer at a time. RabbitMQ 4 drops a message after 20 returns
- * unless the limit is off; 3.x has no limit, and takes -1 for one that every message has passed (seen on 3.10).
+ * Replicated and safe on disk before the confirm; one consumer at a time. What is returned keeps its place only in a queue
+ * that has a limit of returns; without one it goes behind all others (seen on 3.10). So there is one that nothing reaches.
  */
-function queueArgumentsFor(version: string): Readonly<Record<string, unknown>> {
-  const quorum = { "x-queue-type": "quorum", "x-single-active-consumer": true };
-  return Number.parseInt(version, 10) >= 4 ? { ...quorum, "x-delivery-limit": -1 } : quorum;
-}
+const QUEUE_ARGUMENTS = {
+  "x-queue-type": "quorum",
+  "x-single-active-consumer": true,
+  "x-delivery-limit": Number.MAX_SAFE_INTEGER,
+} as const;
 
 /** A queue or exchange never changes: RabbitMQ refuses another declaration with 406 and says which argument differs. */
 async function explained(what: string, declaring: Promise<unknown>): Promise<void> {

@@ -16,22 +16,6 @@ function shortString(text: string): Buffer<ArrayBuffer> {
 }
 
 await describeBroker("amqp", "what differs between brokers", (url) => {
-  describe("the redelivery limit", () => {
-    it.each([
-      { version: "3.10.8", isSet: false },
-      { version: "4.10.8", isSet: true },
-    ])("is switched off by an argument on RabbitMQ $version: $isSet", async ({ version, isSet }) => {
-      const tap = await Tap.open(url, { handshake: [[Buffer.from("3.10.8"), Buffer.from(version)]] });
-      const transport = await openTransport(through(tap, url));
-      const { address } = await topicWithGroup(transport);
-      expect(tap.sent).toContain("x-single-active-consumer");
-      expect(tap.sent.includes("x-delivery-limit")).toBe(isSet);
-      await transport.deprovision(address);
-      await transport.close(soon());
-      await tap.close();
-    });
-  });
-
   describe("a broker with small frames", () => {
     it("gets an event whose attributes do not fit one frame in structured mode", async () => {
       const frameMax = [Buffer.from([0x00, 0x02, 0x00, 0x00]), Buffer.from([0x00, 0x00, 0x20, 0x00])] as const;
