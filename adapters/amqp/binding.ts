@@ -4,6 +4,7 @@ import type { ConsumeMessage, MessageProperties } from "amqplib";
 import { PulsebusError } from "../../src/errors.ts";
 import { BINDINGS } from "../../src/event/bindings.ts";
 import { type Attribute, attributeOf, type Event } from "../../src/event/event.ts";
+import type { DecodeOptions } from "../../src/event/leniency.ts";
 import { isCloudEventsMediaType, mediaTypeProblem } from "../../src/event/media-type.ts";
 import { decodeMessage, type EncodedMessage, encodeMessage } from "../../src/event/message.ts";
 import { validateValue } from "../../src/event/rules.ts";
@@ -26,7 +27,6 @@ const ENTRY_BYTES = 6;
 const SHORT_STRING_BYTES = 255;
 /** What a header frame holds besides the table of headers: the other properties and the frame itself. */
 const FRAME_REST_BYTES = 1_024;
-const READING = { strict: false, leniency: () => undefined };
 
 /**
  * Structured where the settings or the event itself say so, and where binary mode does not fit: all headers of a
@@ -89,19 +89,24 @@ function isStamp(messageId: unknown): messageId is string {
   return typeof messageId === "string" && messageId.startsWith(STAMP);
 }
 
+/** Where a message was received, and how it is read. */
+export interface Reading extends Pick<TopicSettings, "strict" | "envelope"> {
+  readonly address: string;
+  readonly leniency: DecodeOptions["leniency"];
+}
+
 /** The event of a message, or why it has none. Never throws. */
 export function fromNative(
   message: ConsumeMessage,
   position: Position,
-  address: string,
-  envelope: TopicSettings["envelope"],
+  { address, strict, envelope, leniency }: Reading,
 ): Event | Malformed {
   const { content, properties } = message;
   const contentType = textOf(properties.contentType);
   const headers = Object.entries(properties.headers ?? {}).map(([name, value]) => [name, plain(value)] as const);
   if (envelope === "raw" && !isCloudEvent(contentType, headers)) return rawEvent(message, position, address);
   try {
-    return decodeMessage(BINDING, { contentType, headers, body: content }, READING);
+    return decodeMessage(BINDING, { contentType, headers, body: content }, { strict, leniency });
   } catch (error) {
     const reason = error instanceof PulsebusError ? error.message : "the message can't be read";
     return { malformed: reason, headers: printable(contentType, headers), bytes: content };

@@ -8,6 +8,7 @@
  *          permission_denied: what waits in receive is told
  */
 import type { ChannelModel } from "amqplib";
+import type { DecodeOptions } from "../../src/event/leniency.ts";
 import { type Clock, sleep } from "../../src/runtime/clock.ts";
 import { byDeadline } from "../../src/transport/deadline.ts";
 import { Mailbox } from "../../src/transport/mailbox.ts";
@@ -35,7 +36,8 @@ export interface ConsumerOptions {
   readonly address: string;
   readonly group: string;
   readonly matcher: Matcher;
-  readonly settings: () => Pick<TopicSettings, "envelope" | "key" | "provision">;
+  readonly leniency: DecodeOptions["leniency"];
+  readonly settings: () => Pick<TopicSettings, "strict" | "envelope" | "key" | "provision">;
   readonly prefetch: number;
   readonly claims: Claims;
   readonly clock: Clock;
@@ -164,11 +166,11 @@ export class AmqpConsumer implements Consumer {
   }
 
   async #sessionOn(model: ChannelModel): Promise<Session> {
-    const { address, matcher, settings, prefetch, clock } = this.#options;
+    const { address, matcher, leniency, settings, prefetch, clock } = this.#options;
     await this.#takeClaim(model);
     const channel = await model.createChannel();
     const session = new Session({
-      ...{ channel, address, matcher, settings, prefetch, clock, queue: this.#queue },
+      ...{ channel, address, matcher, leniency, settings, prefetch, clock, queue: this.#queue },
       onItem: (item) => this.#mailbox.push(item),
       onEnd: (reason) => this.#lost(session, reason),
     });

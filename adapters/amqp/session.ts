@@ -14,6 +14,7 @@
  * for more: so what is settled while the next one is opened is told to the broker only when the full one is cancelled.
  */
 import type { Channel, ConsumeMessage } from "amqplib";
+import type { DecodeOptions } from "../../src/event/leniency.ts";
 import { type Clock, sleep } from "../../src/runtime/clock.ts";
 import { type Item, isMalformed, type Matcher, type Position, type TopicSettings } from "../../src/transport/port.ts";
 import { fromNative, positionOf } from "./binding.ts";
@@ -26,7 +27,8 @@ export interface SessionOptions {
   readonly prefetch: number;
   readonly clock: Clock;
   readonly matcher: Matcher;
-  readonly settings: () => Pick<TopicSettings, "envelope" | "key">;
+  readonly leniency: DecodeOptions["leniency"];
+  readonly settings: () => Pick<TopicSettings, "strict" | "envelope" | "key">;
   /** Takes an item in; false: it goes back. */
   readonly onItem: (item: Item) => boolean;
   /** The channel is gone, or the broker cancelled the consumer. Called once. */
@@ -167,11 +169,11 @@ export class Session {
   }
 
   #itemOf(message: ConsumeMessage): Item {
-    const { address, settings } = this.#options;
-    const { envelope, key } = settings();
+    const { address, settings, leniency } = this.#options;
+    const { strict, envelope, key } = settings();
     const position: Position = positionOf(message.properties);
     return {
-      event: fromNative(message, position, address, envelope),
+      event: fromNative(message, position, { address, strict, envelope, leniency }),
       position,
       redelivered: message.fields.redelivered,
       deliveries: deliveriesOf(message),

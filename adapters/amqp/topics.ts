@@ -8,7 +8,7 @@ export interface TopicOptions {
   readonly queueArguments: Readonly<Record<string, string | number | boolean>>;
 }
 
-type AmqpTopicSettings = Pick<TopicSettings, "mode" | "key" | "envelope" | "provision">;
+type AmqpTopicSettings = Pick<TopicSettings, "strict" | "mode" | "key" | "envelope" | "provision">;
 
 export interface Topic {
   settings: AmqpTopicSettings;
@@ -17,7 +17,13 @@ export interface Topic {
 }
 
 const DEFAULTS: TopicOptions = { exchangeType: "fanout", mandatory: true, queueArguments: {} };
-const UNPROVISIONED: AmqpTopicSettings = { mode: "keep", key: undefined, envelope: "cloudevents", provision: true };
+const UNPROVISIONED: AmqpTopicSettings = {
+  strict: false,
+  mode: "keep",
+  key: undefined,
+  envelope: "cloudevents",
+  provision: true,
+};
 
 export class Topics {
   readonly #topics = new Map<string, Topic>();

@@ -1,5 +1,7 @@
 /** One configured RabbitMQ: its connections, and what of the port is no publisher and no consumer. */
+
 import type { Channel, ChannelModel } from "amqplib";
+import { uncounted } from "../../src/event/leniency.ts";
 import { type Clock, sleep } from "../../src/runtime/clock.ts";
 import type { AdapterContext } from "../../src/transport/adapter.ts";
 import {
@@ -74,12 +76,12 @@ export class AmqpTransport implements Transport {
     return publisher;
   }
 
-  consumer(address: string, group: string, { matcher }: ConsumerOptions): Consumer {
+  consumer(address: string, group: string, { matcher, leniency = uncounted }: ConsumerOptions): Consumer {
     const topic = this.#topics.get(address);
     topic.groups.add(group);
     const { prefetch } = this.#settings;
     const consumer = new AmqpConsumer({
-      ...{ address, group, matcher, prefetch },
+      ...{ address, group, matcher, leniency, prefetch },
       link: this.#consuming,
       settings: () => topic.settings,
       claims: this.#claims,

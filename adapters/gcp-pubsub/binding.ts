@@ -1,8 +1,10 @@
 /** Messages of Pub/Sub and events, by the binding of google-cloudevents (docs/spec/pubsub.md). */
+
 import { createHash } from "node:crypto";
 import { PulsebusError } from "../../src/errors.ts";
 import { BINDINGS } from "../../src/event/bindings.ts";
 import { type Attribute, attributeOf, type Event } from "../../src/event/event.ts";
+import type { DecodeOptions } from "../../src/event/leniency.ts";
 import { decodeMessage, encodeMessage } from "../../src/event/message.ts";
 import { type Malformed, type TopicSettings, TransportError } from "../../src/transport/port.ts";
 import { LIMITS } from "./limits.ts";
@@ -22,7 +24,6 @@ export interface IncomingMessage {
 }
 
 const RAW_TYPE = "io.pulsebus.raw";
-const READING = { strict: false, leniency() {} };
 /** Framing of a message, and of each attribute in it: field numbers and lengths. */
 const MESSAGE_FRAME_BYTES = 64;
 const ATTRIBUTE_FRAME_BYTES = 16;
@@ -58,13 +59,19 @@ export function orderingKeyOf(event: Event, attribute: string | undefined): stri
   return `sha256:${createHash("sha256").update(value).digest("hex")}`;
 }
 
+/** Where a message was received, and how it is read. */
+export interface Reading extends Pick<TopicSettings, "strict" | "envelope"> {
+  readonly address: string;
+  readonly leniency: DecodeOptions["leniency"];
+}
+
 /** Never throws: what is no CloudEvent is malformed, or made one where the topic says so. */
-export function decode(message: IncomingMessage, address: string, { envelope }: TopicSettings): Event | Malformed {
+export function decode(message: IncomingMessage, { address, strict, envelope, leniency }: Reading): Event | Malformed {
   const headers = Object.entries(message.attributes ?? {});
   const bytes = bufferOf(message.data);
   if (envelope === "raw" && !isCloudEvent(headers)) return wrap(message.messageId ?? "", address, headers, bytes);
   try {
-    return decodeMessage(BINDINGS.pubsub, { contentType: undefined, headers, body: bytes }, READING);
+    return decodeMessage(BINDINGS.pubsub, { contentType: undefined, headers, body: bytes }, { strict, leniency });
   } catch (error) {
     if (!(error instanceof PulsebusError)) throw error;
     return { malformed: error.message, headers, bytes };

@@ -1,4 +1,5 @@
 /** The consumer of the port: what the puller brings goes through the mailbox; leases and settlements are kept beside. */
+import type { DecodeOptions } from "../../src/event/leniency.ts";
 import { byDeadline } from "../../src/transport/deadline.ts";
 import { Mailbox } from "../../src/transport/mailbox.ts";
 import {
@@ -24,6 +25,7 @@ export interface ConsumerTarget {
   readonly address: string;
   readonly group: string;
   readonly matcher: Matcher;
+  readonly leniency: DecodeOptions["leniency"];
 }
 
 /** As the SDK has it. */
@@ -43,6 +45,7 @@ export class PubsubConsumer implements Consumer {
   readonly address: string;
   readonly group: string;
   readonly #matcher: Matcher;
+  readonly #leniency: DecodeOptions["leniency"];
   readonly #context: PubsubContext;
   readonly #subscription: string;
   readonly #pulls: { readonly channel: SubscriberChannel; release(): void };
@@ -60,6 +63,7 @@ export class PubsubConsumer implements Consumer {
     this.address = target.address;
     this.group = target.group;
     this.#matcher = target.matcher;
+    this.#leniency = target.leniency;
     this.#context = context;
     this.#subscription = subscriptionName(projectId, target.address, target.group);
     this.#pulls = channels.puller();
@@ -168,8 +172,10 @@ export class PubsubConsumer implements Consumer {
 
   #itemOf(message: NonNullable<Received["message"]>): Item {
     const { projectId, settingsOf } = this.#context;
+    const { address } = this;
+    const { strict, envelope } = settingsOf(address);
     return {
-      event: decode(message, this.address, settingsOf(this.address)),
+      event: decode(message, { address, strict, envelope, leniency: this.#leniency }),
       position: positionOf(topicName(projectId, this.address), message.messageId ?? ""),
       redelivered: true, // the service does not tell
       deliveries: undefined,

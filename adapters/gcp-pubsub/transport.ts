@@ -1,4 +1,5 @@
 /** One configured instance. */
+import { uncounted } from "../../src/event/leniency.ts";
 import { byDeadline } from "../../src/transport/deadline.ts";
 import type {
   Capabilities,
@@ -34,6 +35,7 @@ const DEFAULTS: TopicSettings = {
   retention: { maxAgeMs: 0, maxBytes: 0 },
   holdBackMs: 0,
   whenFull: "reject",
+  strict: false,
   envelope: "cloudevents",
   mode: "keep",
   key: undefined,
@@ -66,8 +68,8 @@ export class PubsubTransport implements Transport {
     return publisher;
   }
 
-  consumer(address: string, group: string, { matcher }: ConsumerOptions): Consumer {
-    const target = { address, group, matcher };
+  consumer(address: string, group: string, { matcher, leniency = uncounted }: ConsumerOptions): Consumer {
+    const target = { address, group, matcher, leniency };
     const consumer = new PubsubConsumer(this.#context, target, () => this.#consumers.delete(consumer));
     this.#consumers.add(consumer);
     if (this.#closing !== undefined) void consumer.close(0);

@@ -1,7 +1,9 @@
 /** Kafka records to events and back, by the binding of CloudEvents for Kafka. */
+
 import { isUtf8 } from "node:buffer";
 import { BINDINGS } from "../../src/event/bindings.ts";
 import { type Attribute, attributeOf, type Event } from "../../src/event/event.ts";
+import type { DecodeOptions } from "../../src/event/leniency.ts";
 import { isCloudEventsMediaType } from "../../src/event/media-type.ts";
 import { decodeMessage, encodeMessage } from "../../src/event/message.ts";
 import { type Malformed, type TopicSettings, TransportError } from "../../src/transport/port.ts";
@@ -36,16 +38,21 @@ export function encodeRecord(event: Event, { mode, key: keyAttribute }: WireSett
   return { key: keyBytes, value: body ?? null, headers: native, bytes: bytes + (keyBytes?.length ?? 0) };
 }
 
+/** Where a record is stored, and how it is read. */
+export interface Reading extends Pick<TopicSettings, "strict" | "envelope"> {
+  readonly address: string;
+  readonly topicId: string;
+  readonly leniency: DecodeOptions["leniency"];
+}
+
 /** Never throws: what is no CloudEvent is malformed, or an event made for it where the topic says `envelope: raw`. */
-export function decodeRecord(
-  record: StoredRecord,
-  topic: { readonly address: string; readonly topicId: string; readonly envelope: TopicSettings["envelope"] },
-): Event | Malformed {
+export function decodeRecord(record: StoredRecord, topic: Reading): Event | Malformed {
+  const { strict, leniency } = topic;
   const headers = record.headers.map(([name, value]) => [name?.toString() ?? "", value] as const);
   if (topic.envelope === "raw" && !isCloudEvent(headers)) return rawEvent(record, headers, topic);
   try {
     const body = record.value ?? undefined;
-    return decodeMessage(BINDINGS.kafka, { contentType: undefined, headers, body }, { strict: false, leniency() {} });
+    return decodeMessage(BINDINGS.kafka, { contentType: undefined, headers, body }, { strict, leniency });
   } catch (error) {
     const reason = error instanceof Error ? error.message : "can't be read";
     return {
@@ -74,7 +81,7 @@ function contentType(headers: Headers): string | undefined {
 function rawEvent(
   { partition, offset, value }: StoredRecord,
   headers: Headers,
-  { address, topicId }: { readonly address: string; readonly topicId: string },
+  { address, topicId }: Pick<Reading, "address" | "topicId">,
 ): Event {
   const id = formatPosition(topicId, partition, offset);
   const source = `/kafka/${encodeURIComponent(address)}`;

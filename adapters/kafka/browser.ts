@@ -1,4 +1,5 @@
 /** Reads a topic without a group: pages of its records, the search for an event, and what its first record says. */
+import { uncounted } from "../../src/event/leniency.ts";
 import { type Item, isMalformed, type Start, type TopicPage, TransportError } from "../../src/transport/port.ts";
 import { decodeRecord } from "./binding.ts";
 import type { KafkaContext } from "./context.ts";
@@ -119,9 +120,9 @@ export class Browser {
   }
 
   #itemOf(address: string, topicId: string, record: StoredRecord): Item {
-    const { envelope } = this.#context.topicSettings(address);
+    const { strict, envelope } = this.#context.topicSettings(address);
     return {
-      event: decodeRecord(record, { address, topicId, envelope }),
+      event: decodeRecord(record, { address, topicId, strict, envelope, leniency: uncounted }),
       position: formatPosition(topicId, record.partition, record.offset),
       redelivered: false,
       deliveries: undefined,

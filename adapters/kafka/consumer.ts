@@ -1,4 +1,5 @@
 /** The consumer of the port: waits for what its session puts into the mailbox. */
+import type { DecodeOptions } from "../../src/event/leniency.ts";
 import { Mailbox } from "../../src/transport/mailbox.ts";
 import type { Consumer, ConsumerState, Item, Matcher, TransportError } from "../../src/transport/port.ts";
 import { nativeGroup } from "./context.ts";
@@ -14,6 +15,7 @@ export interface KafkaConsumerOptions extends Pick<SessionOptions, "context" | "
   readonly address: string;
   readonly group: string;
   readonly matcher: Matcher;
+  readonly leniency: DecodeOptions["leniency"];
   readonly owners: Owners;
   readonly onClosed: () => void;
 }

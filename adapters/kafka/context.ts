@@ -19,7 +19,7 @@ export interface KafkaContext {
 }
 
 /** The settings of a topic that matter after it was provisioned. */
-export type WireSettings = Pick<TopicSettings, "mode" | "key" | "envelope" | "provision">;
+export type WireSettings = Pick<TopicSettings, "strict" | "mode" | "key" | "envelope" | "provision">;
 
 /** Kafka's own name of a group. Injective: dots separate, so that the parts have none. */
 export function nativeGroup(busId: string, group: string): string {

@@ -12,6 +12,7 @@
  */
 
 import { ProtocolError } from "@platformatic/kafka";
+import type { DecodeOptions } from "../../src/event/leniency.ts";
 import { sleep } from "../../src/runtime/clock.ts";
 import { byDeadline } from "../../src/transport/deadline.ts";
 import type { Mailbox } from "../../src/transport/mailbox.ts";
@@ -36,6 +37,7 @@ export interface SessionOptions {
   readonly address: string;
   readonly group: string;
   readonly matcher: Matcher;
+  readonly leniency: DecodeOptions["leniency"];
   readonly mailbox: Mailbox<Entry>;
   /** Called once, at the end; with what a receive fails with, unless the consumer ended it. */
   readonly onEnd: (error: TransportError | undefined) => void;
@@ -316,9 +318,9 @@ export class Session {
 
   #admit(partition: Partition, record: StoredRecord): void {
     const { offset, storedAt, key, value } = record;
-    const { context, address, matcher, mailbox } = this.#options;
-    const { envelope } = context.topicSettings(address);
-    const event = decodeRecord(record, { address, topicId: partition.topicId, envelope });
+    const { context, address, matcher, leniency, mailbox } = this.#options;
+    const { strict, envelope } = context.topicSettings(address);
+    const event = decodeRecord(record, { address, topicId: partition.topicId, strict, envelope, leniency });
     if (!isMalformed(event) && !matcher.matches(event)) {
       partition.pass(offset);
       return;

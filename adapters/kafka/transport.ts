@@ -1,5 +1,6 @@
 /** One configured Kafka cluster as the core sees it. */
 
+import { uncounted } from "../../src/event/leniency.ts";
 import type { AdapterContext } from "../../src/transport/adapter.ts";
 import { byDeadline } from "../../src/transport/deadline.ts";
 import type {
@@ -34,7 +35,13 @@ import { clientOptions, type KafkaSettings } from "./settings.ts";
 import { EARLIEST, LATEST, Topology } from "./topology.ts";
 
 /** Of an address that was never provisioned here. */
-const DEFAULTS: WireSettings = { mode: "keep", key: undefined, envelope: "cloudevents", provision: true };
+const DEFAULTS: WireSettings = {
+  strict: false,
+  mode: "keep",
+  key: undefined,
+  envelope: "cloudevents",
+  provision: true,
+};
 
 export class KafkaTransport implements Transport {
   readonly capabilities: Capabilities;
@@ -73,10 +80,10 @@ export class KafkaTransport implements Transport {
     return new KafkaPublisher(this.#context, sender);
   }
 
-  consumer(address: string, group: string, { matcher }: ConsumerOptions): Consumer {
+  consumer(address: string, group: string, { matcher, leniency = uncounted }: ConsumerOptions): Consumer {
     const consumer: KafkaConsumer = new KafkaConsumer({
       ...{ context: this.#context, topology: this.#topology, groups: this.#groups },
-      ...{ address, group, matcher, owners: this.#owners },
+      ...{ address, group, matcher, leniency, owners: this.#owners },
       onClosed: () => this.#consumers.delete(consumer),
     });
     this.#consumers.add(consumer);

@@ -20,7 +20,6 @@ export interface ReceivedMessage {
 }
 
 const NOTHING = new Uint8Array(0);
-const TOLERANT: DecodeOptions = { strict: false, leniency() {} };
 /** `NATS/1.0`, and the two line ends around the headers. */
 const HEADER_FRAME = 12;
 /** Colon, space and line end of each header. */
@@ -39,17 +38,24 @@ export function encodeEvent(event: Event, topic: Topic, address: string, maxByte
   throw new TransportError("too_large", `The event has ${bytes} bytes with its headers; at most ${maxBytes} fit`);
 }
 
+/** Where a message was received, and how it is read. */
+export interface Reading {
+  readonly topic: Topic;
+  readonly address: string;
+  readonly leniency: DecodeOptions["leniency"];
+}
+
 /** The event, or what was received and why it is none. Never throws. */
 export function decodeEvent(
   message: ReceivedMessage,
-  topic: Topic,
-  address: string,
   position: Position,
+  { topic, address, leniency }: Reading,
 ): Event | Malformed {
   const wire = toWire(message);
-  if (topic.envelope === "raw" && !isCloudEvent(wire)) return rawEvent(wire, address, position);
+  const { strict, envelope } = topic;
+  if (envelope === "raw" && !isCloudEvent(wire)) return rawEvent(wire, address, position);
   try {
-    return decodeMessage(BINDINGS.nats, wire, TOLERANT);
+    return decodeMessage(BINDINGS.nats, wire, { strict, leniency });
   } catch (error) {
     const malformed = error instanceof Error ? error.message : "the message can't be read";
     const text = wire.headers.flatMap(([name, value]) => [value].flat().map((one) => [name, String(one)] as const));

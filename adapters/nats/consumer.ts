@@ -21,10 +21,10 @@ import { byDeadline } from "../../src/transport/deadline.ts";
 import { Mailbox } from "../../src/transport/mailbox.ts";
 import {
   type Consumer,
+  type ConsumerOptions,
   type ConsumerState,
   type Item,
   isMalformed,
-  type Matcher,
   type Position,
   type Progress,
   TransportError,
@@ -51,10 +51,9 @@ export interface ConsumerContext {
   readonly inboxPrefix: string;
 }
 
-export interface ConsumerTarget {
+export interface ConsumerTarget extends Required<ConsumerOptions> {
   readonly address: string;
   readonly group: string;
-  readonly matcher: Matcher;
 }
 
 export class NatsConsumer implements Consumer {
@@ -295,10 +294,10 @@ export class NatsConsumer implements Consumer {
   }
 
   #takeIn(message: Msg, stored: Stored, reply: string): void {
-    const { topology } = this.#context;
-    const { address, matcher } = this.#target;
+    const { address, matcher, leniency } = this.#target;
+    const topic = this.#context.topology.topic(address);
     const position = formatPosition(stored.generation, stored.sequence);
-    const event = decodeEvent(message, topology.topic(address), address, position);
+    const event = decodeEvent(message, position, { topic, address, leniency });
     if (!isMalformed(event) && !matcher.matches(event)) {
       this.#leases.skip(reply);
       return;

@@ -1,6 +1,8 @@
 /** Reads of a stream without a group, and what can be told of it and of its groups. */
+
 import { AckPolicy, type ConsumerConfig, DeliverPolicy, type JsMsg } from "@nats-io/jetstream";
 import { nanos } from "@nats-io/transport-node";
+import { uncounted } from "../../src/event/leniency.ts";
 import type { GroupStats, Position, Progress, Start, TopicPage, TopicStats } from "../../src/transport/port.ts";
 import { decodeEvent } from "./binding.ts";
 import type { Connection } from "./connection.ts";
@@ -91,7 +93,11 @@ export class Reader {
   #item(message: JsMsg, address: string, generation: string): NatsItem {
     const { streamSequence: sequence, timestampNanos } = message.info;
     const position = formatPosition(generation, sequence);
-    const event = decodeEvent(message, this.#topology.topic(address), address, position);
+    const event = decodeEvent(message, position, {
+      topic: this.#topology.topic(address),
+      address,
+      leniency: uncounted,
+    });
     const storedAt = Math.floor(timestampNanos / 1e6);
     return new NatsItem({ generation, sequence, count: undefined, storedAt }, event, message.data.length, "");
   }

@@ -30,7 +30,7 @@ interface TopicOptions {
   readonly ackWaitSeconds: number;
 }
 
-export interface Topic extends Pick<TopicSettings, "envelope" | "mode" | "key" | "provision" | "dedupe"> {
+export interface Topic extends Pick<TopicSettings, "strict" | "envelope" | "mode" | "key" | "provision" | "dedupe"> {
   readonly options: TopicOptions;
 }
 
@@ -46,6 +46,7 @@ const OPTIONS: TopicOptions = {
 };
 
 export const UNPROVISIONED: Topic = {
+  strict: false,
   envelope: "cloudevents",
   mode: "keep",
   key: undefined,
@@ -54,6 +55,6 @@ export const UNPROVISIONED: Topic = {
   options: OPTIONS,
 };
 
-export function topicOf({ envelope, mode, key, provision, dedupe, options }: TopicSettings): Topic {
-  return { envelope, mode, key, provision, dedupe, options: { ...OPTIONS, ...options } };
+export function topicOf({ strict, envelope, mode, key, provision, dedupe, options }: TopicSettings): Topic {
+  return { strict, envelope, mode, key, provision, dedupe, options: { ...OPTIONS, ...options } };
 }

@@ -1,4 +1,5 @@
 /** One configured NATS server or cluster as a transport. See README.md beside this file. */
+import { uncounted } from "../../src/event/leniency.ts";
 import type { AdapterContext } from "../../src/transport/adapter.ts";
 import {
   type Capabilities,
@@ -56,14 +57,14 @@ export class NatsTransport implements Transport {
     });
   }
 
-  consumer(address: string, group: string, { matcher }: ConsumerOptions): Consumer {
+  consumer(address: string, group: string, { matcher, leniency = uncounted }: ConsumerOptions): Consumer {
     const { clock } = this.#context;
     return new NatsConsumer(
       {
         ...{ connection: this.#connection, topology: this.#topology, clock, maxBytes: this.#maxBytes },
         ...{ consumers: this.#consumers, inboxPrefix: this.#inboxPrefix },
       },
-      { address, group, matcher },
+      { address, group, matcher, leniency },
     );
   }
 

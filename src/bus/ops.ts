@@ -26,10 +26,10 @@ export function opsTopicPlan(defaults: Omit<TopicPlan, "name" | "address">): Top
     name: OPS_TOPIC,
     address: OPS_TOPIC,
     transport: "embedded",
-    strict: false,
     place: undefined,
     settings: {
       ...defaults.settings,
+      strict: false,
       retention: { ...defaults.settings.retention, maxBytes: OPS_TOPIC_BYTES_MAX },
       whenFull: "dropOldest",
     },

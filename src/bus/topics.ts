@@ -11,6 +11,7 @@ import type { TopicPlan } from "../config/plan.ts";
 import { resolveTopic } from "../config/topic.ts";
 import { PulsebusError } from "../errors.ts";
 import type { Event } from "../event/event.ts";
+import type { Leniency } from "../event/leniency.ts";
 import { PUBLISH_TIMEOUT_MS, TOPICS_MAX } from "../limits.ts";
 import { joinPointer } from "../pointer.ts";
 import type { Page } from "../store/port.ts";
@@ -46,12 +47,18 @@ export class Topic implements OpenTopic {
     this.plan = record.plan;
     this.origin = record.origin;
     this.name = record.plan.name;
-    this.strict = record.plan.strict;
+    this.strict = record.plan.settings.strict;
     this.dedupes = record.plan.settings.dedupe !== undefined;
     this.counters = counters;
     this.transport = transport;
     this.publisher = transport.publisher(record.plan.address);
     this.#now = now;
+  }
+
+  /** Reading an event of this topic needed a leniency. */
+  tolerated(name: Leniency): void {
+    const { leniencies } = this.counters;
+    leniencies[name] = (leniencies[name] ?? 0) + 1;
   }
 
   publish(events: readonly Event[]): Promise<readonly PublishResult[]> {

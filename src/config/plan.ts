@@ -9,8 +9,6 @@ export interface TopicPlan {
   readonly transport: string;
   /** The native address on that transport; the topic's name unless set. */
   readonly address: string;
-  /** Refuse what is normally tolerated (percent-encoding slips and the like). */
-  readonly strict: boolean;
   /** Replaces the place that the transport tells, for loop protection. */
   readonly place: string | undefined;
   readonly settings: TopicSettings;

@@ -24,9 +24,9 @@ const { retention, holdBack, ...builtIn } = CONFIG_DEFAULTS.topicDefaults;
 /** What `topicDefaults` are when the configuration has none. */
 export const TOPIC_DEFAULTS: TopicDefaults = {
   transport: builtIn.transport,
-  strict: builtIn.strict,
   place: undefined,
   settings: {
+    strict: builtIn.strict,
     retention: { maxAgeMs: parseDuration(retention.maxAge), maxBytes: parseSize(retention.maxBytes) },
     holdBackMs: parseDuration(holdBack),
     whenFull: builtIn.whenFull,
@@ -92,7 +92,6 @@ function refuseMeaningless(input: TopicInput, transport: string, at: string): vo
 export function planTopicDefaults(input: TopicDefaultsInput, fallback: TopicDefaults, at: string): TopicDefaults {
   return {
     transport: input.transport ?? fallback.transport,
-    strict: input.strict ?? fallback.strict,
     place: fallback.place,
     settings: planSettings(input, fallback.settings, at),
   };
@@ -102,6 +101,7 @@ function planSettings(input: TopicDefaultsInput, fallback: TopicSettings, at: st
   const { maxAge, maxBytes } = input.retention ?? {};
   return {
     ...fallback,
+    strict: input.strict ?? fallback.strict,
     retention: {
       maxAgeMs: settingMs(maxAge, `${at}/retention/maxAge`) ?? fallback.retention.maxAgeMs,
       maxBytes: settingBytes(maxBytes, `${at}/retention/maxBytes`) ?? fallback.retention.maxBytes,
@@ -120,8 +120,8 @@ function settingBytes(size: SizeInput | undefined, at: string): number | undefin
 }
 
 /** A topic in the form in which users write it, with what its transport acts on and every default. */
-export function describeTopic({ transport, address, strict, place, settings }: TopicPlan): TopicInput {
-  const { retention, holdBackMs, whenFull, envelope, mode, key, provision, dedupe, options } = settings;
+export function describeTopic({ transport, address, place, settings }: TopicPlan): TopicInput {
+  const { strict, retention, holdBackMs, whenFull, envelope, mode, key, provision, dedupe, options } = settings;
   const common = {
     ...{ address, ...(place === undefined ? {} : { place }), transport, strict },
     ...(dedupe && { dedupe: { window: formatDuration(dedupe.windowMs) } }),
@@ -130,8 +130,8 @@ export function describeTopic({ transport, address, strict, place, settings }: T
   return { ...common, ...describeEmbedded({ retention, holdBackMs, whenFull }) };
 }
 
-export function describeTopicDefaults({ transport, strict, settings }: TopicDefaults): TopicDefaultsInput {
-  return { transport, strict, ...describeEmbedded(settings) };
+export function describeTopicDefaults({ transport, settings }: TopicDefaults): TopicDefaultsInput {
+  return { transport, strict: settings.strict, ...describeEmbedded(settings) };
 }
 
 function describeEmbedded(settings: Pick<TopicSettings, "retention" | "holdBackMs" | "whenFull">) {

@@ -32,6 +32,9 @@ export interface DecodeOptions {
   leniency(name: Leniency): void;
 }
 
+/** For readers whose leniencies nobody counts. */
+export function uncounted(): void {}
+
 /** Counts a leniency, or refuses the event with the problem where reading is strict. */
 export function tolerate(options: DecodeOptions, name: Leniency, at: string, problem: string): void {
   if (options.strict) refuse(at, problem);

@@ -7,6 +7,7 @@
  * After `close`: every method rejects with `closed`; `settle` answers false; `close` itself may be called again.
  */
 import type { Event } from "../event/event.ts";
+import type { DecodeOptions } from "../event/leniency.ts";
 
 /** Portable error codes. `fenced`: another process owns the group. */
 export type TransportErrorCode =
@@ -159,6 +160,8 @@ export interface ConsumerOptions {
    * A malformed message is always handed out.
    */
   readonly matcher: Matcher;
+  /** Told of each leniency that a native message needed, each time that it is read. HOT PATH: must neither block nor throw. */
+  readonly leniency?: DecodeOptions["leniency"];
 }
 
 export interface ConsumerState {
@@ -256,6 +259,11 @@ export interface TopicSettings {
   readonly retention: { readonly maxAgeMs: number; readonly maxBytes: number };
   readonly holdBackMs: number;
   readonly whenFull: "reject" | "dropOldest";
+  /**
+   * Refuse what reading normally tolerates (`Leniency`): a native message that needs it is malformed. Publishes over HTTP
+   * are read before a transport sees them.
+   */
+  readonly strict: boolean;
   /** How a message that is no CloudEvent is taken: as malformed, or `raw`, as the data of an event made for it. */
   readonly envelope: "cloudevents" | "raw";
   /** How events are written where the transport can do both; `keep`: as they were received. */

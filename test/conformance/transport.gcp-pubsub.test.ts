@@ -83,9 +83,10 @@ class PubsubHarness implements Harness {
     return () => this.#proxy.restore();
   }
 
-  async publishForeign(address: string, bytes: Buffer): Promise<void> {
+  async publishForeign(address: string, bytes: Buffer, contentType?: string): Promise<void> {
     const topic = `projects/${PROJECT}/topics/${address}`;
-    await this.#native.publisher.publish({ topic, messages: [{ data: bytes }] });
+    const attributes = contentType === undefined ? {} : { "content-type": contentType };
+    await this.#native.publisher.publish({ topic, messages: [{ data: bytes, attributes }] });
   }
 
   async remove(): Promise<void> {

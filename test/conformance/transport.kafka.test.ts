@@ -97,9 +97,10 @@ class KafkaHarness implements Harness {
     return () => this.#proxy.restore();
   };
 
-  async publishForeign(topic: string, value: Buffer): Promise<void> {
+  async publishForeign(topic: string, value: Buffer, contentType?: string): Promise<void> {
     await this.#native.connect();
-    await this.#native.send({ topic, messages: [{ value }] });
+    const headers = contentType === undefined ? {} : { "content-type": contentType };
+    await this.#native.send({ topic, messages: [{ value, headers }] });
     await this.#native.disconnect();
   }
 

@@ -1,4 +1,4 @@
-import { connect, type NatsConnection } from "@nats-io/transport-node";
+import { connect, headers, type NatsConnection } from "@nats-io/transport-node";
 import { afterAll, beforeAll } from "vitest";
 import type { Harness, Outage } from "../../src/transport/conformance/case.ts";
 import type { Transport } from "../../src/transport/port.ts";
@@ -85,8 +85,10 @@ class NatsHarness implements Harness {
     return () => this.#proxy.restore();
   };
 
-  async publishForeign(address: string, bytes: Buffer): Promise<void> {
-    this.#native.publish(address, bytes);
+  async publishForeign(address: string, bytes: Buffer, contentType?: string): Promise<void> {
+    const native = headers();
+    if (contentType !== undefined) native.set("Content-Type", contentType);
+    this.#native.publish(address, bytes, { headers: native });
     await this.#native.flush();
   }
 

@@ -214,7 +214,7 @@ export class MemoryBus implements Bus {
       view,
       items,
       name: view.plan.name,
-      strict: view.plan.strict,
+      strict: view.plan.settings.strict,
       dedupes: view.plan.settings.dedupe !== undefined,
       counters: { published: 0, duplicates: 0, refused: {}, leniencies: {} },
       publish: (events) => this.storing(events) ?? Promise.resolve(events.map((event) => store(items, event))),

@@ -44,8 +44,8 @@ export interface Harness {
   restart(): Promise<void>;
   /** Makes the transport unusable until the answer is called. Absent where that can't be done. */
   readonly outage?: (kind: Outage) => Promise<() => Promise<void>>;
-  /** Stores a native message that is no CloudEvent. Absent where the transport holds nothing else. */
-  readonly publishForeign?: (address: string, bytes: Buffer) => Promise<void>;
+  /** Stores a native message as it is, with a content type or none. Absent where the transport holds only events. */
+  readonly publishForeign?: (address: string, bytes: Buffer, contentType?: string) => Promise<void>;
   /** What a restart keeps of the acks: each (the default), or one offset, after which settled events are repeated. */
   readonly keepsAcks?: "each" | "offset";
   /** After this the broker hands an unsettled event out again when nobody extends its lease, ms. Absent: never. */

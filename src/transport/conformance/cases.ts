@@ -9,11 +9,13 @@ import { lifecycleCases } from "./lifecycle.ts";
 import { openingCases } from "./opening.ts";
 import { outageCases } from "./outages.ts";
 import { publishCases } from "./publish.ts";
+import { readingCases } from "./reading.ts";
 import { settlementCases } from "./settlement.ts";
 
 export const conformanceCases: readonly ConformanceCase[] = [
   ...openingCases,
   ...fidelityCases,
+  ...readingCases,
   ...publishCases,
   ...duplicateCases,
   ...deliveryCases,

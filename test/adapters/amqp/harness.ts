@@ -46,7 +46,7 @@ export async function openHarness(url: string, restartBroker = async (): Promise
       else await proxy.cut();
       return () => proxy.restore();
     },
-    publishForeign: (address, bytes) => publishForeign(url, address, bytes),
+    publishForeign: (address, bytes, contentType) => publishForeign(url, address, { bytes, contentType }),
   };
   return {
     harness,
@@ -58,10 +58,15 @@ export async function openHarness(url: string, restartBroker = async (): Promise
   };
 }
 
-async function publishForeign(url: string, address: string, bytes: Buffer): Promise<void> {
+interface Foreign {
+  readonly bytes: Buffer;
+  readonly contentType: string | undefined;
+}
+
+async function publishForeign(url: string, address: string, { bytes, contentType }: Foreign): Promise<void> {
   const model = await openNative(url);
   const channel = await model.createConfirmChannel();
-  channel.publish(address, "", bytes);
+  channel.publish(address, "", bytes, contentType === undefined ? {} : { contentType });
   await channel.waitForConfirms();
   await model.close();
 }
