@@ -10,7 +10,7 @@ import { readConditions } from "./harness/conditions.ts";
 import type { Measurement, Skipped } from "./harness/measurement.ts";
 import { describeConditions, describeMeasurements } from "./harness/report.ts";
 import { bridgeMemory } from "./rows/brokers/bridge-memory.ts";
-import { bridges } from "./rows/brokers/bridges.ts";
+import { bridgeRate } from "./rows/brokers/bridge-rate.ts";
 import { brokerConsume } from "./rows/brokers/consume.ts";
 import { brokerPublish } from "./rows/brokers/publish.ts";
 import { pubsub } from "./rows/brokers/pubsub.ts";
@@ -38,9 +38,16 @@ const CORE_ROWS = new Map<string, Row>([
   ["memory", memory],
 ]);
 const BROKER_ROWS = new Map<string, Row>([
-  ["broker-publish", brokerPublish],
-  ["broker-consume", brokerConsume],
-  ["bridges", bridges],
+  ["publish-nats", (bench) => brokerPublish(bench, "nats")],
+  ["publish-amqp", (bench) => brokerPublish(bench, "amqp")],
+  ["publish-kafka", (bench) => brokerPublish(bench, "kafka")],
+  ["consume-nats", (bench) => brokerConsume(bench, "nats")],
+  ["consume-amqp", (bench) => brokerConsume(bench, "amqp")],
+  ["consume-kafka", (bench) => brokerConsume(bench, "kafka")],
+  ["bridge-nats-kafka", (bench) => bridgeRate(bench, { from: "nats", to: "kafka" })],
+  ["bridge-amqp-nats", (bench) => bridgeRate(bench, { from: "amqp", to: "nats" })],
+  ["bridge-kafka-amqp", (bench) => bridgeRate(bench, { from: "kafka", to: "amqp" })],
+  ["bridge-embedded-nats", (bench) => bridgeRate(bench, { from: "embedded", to: "nats" })],
   ["bridge-memory", bridgeMemory],
   ["pubsub", pubsub],
 ]);

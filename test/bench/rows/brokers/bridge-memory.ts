@@ -2,7 +2,7 @@
 import type { Bench } from "../../harness/bench.ts";
 import { atMost, type Measurement, type Skipped } from "../../harness/measurement.ts";
 import { Bridge, type Pair, which } from "./bridge.ts";
-import { brokersOf } from "./bridges.ts";
+import { brokersOf } from "./bridge-rate.ts";
 import { startBus, TITLES, unlessMissing } from "./buses.ts";
 import { Scratch } from "./scratch.ts";
 

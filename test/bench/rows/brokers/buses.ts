@@ -34,6 +34,7 @@ function settingsOf(name: BrokerName): object {
 
 /** Of a topic: binary mode whatever it was published in, and a record key where there is such a thing. */
 export function topicSettings(transport: TransportName): object {
+  if (transport === "embedded") return { transport };
   const kafka = { key: "partitionkey", options: { partitions: PARTITIONS } };
   return { transport, mode: "binary", ...(transport === "kafka" && kafka) };
 }
@@ -43,14 +44,21 @@ export function unique(word: string): string {
   return `${word}-${randomUUID().slice(0, 8)}`;
 }
 
+export interface BrokerRow {
+  /** As `--rows` names it. */
+  readonly row: string;
+  /** As the table does. */
+  readonly name: string;
+  readonly brokers: readonly BrokerName[];
+}
+
 /** The lines of `measure`, or one that says which broker is missing. */
 export async function unlessMissing(
-  { row, name, brokers }: { readonly row: string; readonly name: string; readonly brokers: readonly BrokerName[] },
+  { row, name, brokers }: BrokerRow,
   measure: () => Promise<readonly Measurement[]>,
 ): Promise<readonly (Measurement | Skipped)[]> {
   for (const broker of brokers) {
-    const address = brokerAddress(broker);
-    if (!(await isReachable(address))) {
+    if (!(await isReachable(brokerAddress(broker)))) {
       return [{ row, name, skipped: `${TITLES[broker]} does not answer: npm run brokers:start -- ${broker}` }];
     }
   }

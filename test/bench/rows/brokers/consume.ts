@@ -6,23 +6,15 @@ import { SINGLE } from "../../harness/message.ts";
 import type { CpuUsage } from "../../harness/process-usage.ts";
 import type { Server } from "../../harness/server.ts";
 import { deliverBare, rateOf, requireAll } from "../delivery.ts";
-import { cpuDetails, startBus, TITLES, topicSettings, unlessMissing } from "./buses.ts";
+import { type BrokerRow, cpuDetails, startBus, TITLES, topicSettings, unlessMissing } from "./buses.ts";
 import { Scratch } from "./scratch.ts";
 
-const BROKERS = ["nats", "amqp", "kafka"] as const;
-
-export async function brokerConsume(bench: Bench): Promise<readonly (Measurement | Skipped)[]> {
-  const lines: (Measurement | Skipped)[] = [];
-  for (const broker of BROKERS) {
-    const name = `${TITLES[broker]} → webhook`;
-    lines.push(
-      ...(await unlessMissing({ row: "broker-consume", name, brokers: [broker] }, () => measure(bench, broker, name))),
-    );
-  }
-  return lines;
+export async function brokerConsume(bench: Bench, broker: BrokerName): Promise<readonly (Measurement | Skipped)[]> {
+  const row: BrokerRow = { row: `consume-${broker}`, name: `${TITLES[broker]} → webhook`, brokers: [broker] };
+  return unlessMissing(row, () => measure(bench, broker, row));
 }
 
-async function measure(bench: Bench, broker: BrokerName, name: string): Promise<readonly Measurement[]> {
+async function measure(bench: Bench, broker: BrokerName, { row, name }: BrokerRow): Promise<readonly Measurement[]> {
   const { rounds, brokerEvents: events } = bench.sizes;
   await using scratch = new Scratch();
   await using server = await startBus([broker]);
@@ -42,7 +34,7 @@ async function measure(bench: Bench, broker: BrokerName, name: string): Promise<
   const [value, bare, raw] = [median(rates), median(bareRates), median(rawRates)];
   const ceiling = raw < bare ? { name: "raw client", value: raw } : { name: "bare undici", value: bare };
   const details = { "raw client": raw, "bare undici": bare, ...cpuDetails(cpu, events) };
-  return [{ row: "broker-consume", name, value, unit: "/s", ceiling, details }];
+  return [{ row, name, value, unit: "/s", ceiling, details }];
 }
 
 interface Backlog {

@@ -6,27 +6,21 @@ import { atLeast, type Measurement, median, type Skipped } from "../../harness/m
 import { type MessageShape, SINGLE } from "../../harness/message.ts";
 import type { CpuUsage } from "../../harness/process-usage.ts";
 import { refuseRefusals } from "../publish.ts";
-import { cpuDetails, startBus, TITLES, topicSettings, unlessMissing } from "./buses.ts";
+import { type BrokerRow, cpuDetails, startBus, TITLES, topicSettings, unlessMissing } from "./buses.ts";
 import { Scratch } from "./scratch.ts";
 
 const CONNECTIONS = 64;
-const BROKERS = ["nats", "amqp", "kafka"] as const;
 const { datacontenttype: _, specversion: __, ...ATTRIBUTES } = SAME_ATTRIBUTES;
 /** As the raw clients publish them, but without a key: it would be the same one for all. */
 const EVENT: MessageShape = { ...SINGLE, attributes: { ...ATTRIBUTES, subject: encodeURI(ATTRIBUTES.subject) } };
 
-export async function brokerPublish(bench: Bench): Promise<readonly (Measurement | Skipped)[]> {
-  const lines: (Measurement | Skipped)[] = [];
-  for (const broker of BROKERS) {
-    const name = `publish onto ${TITLES[broker]}, ${CONNECTIONS} connections`;
-    lines.push(
-      ...(await unlessMissing({ row: "broker-publish", name, brokers: [broker] }, () => measure(bench, broker, name))),
-    );
-  }
-  return lines;
+export async function brokerPublish(bench: Bench, broker: BrokerName): Promise<readonly (Measurement | Skipped)[]> {
+  const name = `publish onto ${TITLES[broker]}, ${CONNECTIONS} connections`;
+  const row: BrokerRow = { row: `publish-${broker}`, name, brokers: [broker] };
+  return unlessMissing(row, () => measure(bench, broker, row));
 }
 
-async function measure(bench: Bench, broker: BrokerName, name: string): Promise<readonly Measurement[]> {
+async function measure(bench: Bench, broker: BrokerName, { row, name }: BrokerRow): Promise<readonly Measurement[]> {
   const { rounds, brokerEvents: events } = bench.sizes;
   await using scratch = new Scratch();
   await using server = await startBus([broker]);
@@ -55,7 +49,7 @@ async function measure(bench: Bench, broker: BrokerName, name: string): Promise<
   const ceiling = raw < bare ? { name: "raw client", value: raw } : { name: "bare node:http", value: bare };
   return [
     {
-      ...{ row: "broker-publish", name, value: rate, unit: "/s", ceiling },
+      ...{ row, name, value: rate, unit: "/s", ceiling },
       target: atLeast(rate / ceiling.value, 0.5, "0.5 of the lower ceiling"),
       details: { "raw client": raw, "bare node:http": bare, ...cpuDetails(cpu.usage, cpu.events) },
     },

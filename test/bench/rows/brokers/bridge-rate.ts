@@ -6,25 +6,14 @@ import type { CpuUsage } from "../../harness/process-usage.ts";
 import type { Server } from "../../harness/server.ts";
 import type { Place } from "../../raw-client.ts";
 import { Bridge, type Pair, which } from "./bridge.ts";
-import { cpuDetails, startBus, TITLES, unlessMissing } from "./buses.ts";
+import { type BrokerRow, cpuDetails, startBus, TITLES, unlessMissing } from "./buses.ts";
 import { Scratch } from "./scratch.ts";
 
-const PAIRS: readonly Pair[] = [
-  { from: "nats", to: "kafka" },
-  { from: "amqp", to: "nats" },
-  { from: "kafka", to: "amqp" },
-  { from: "embedded", to: "nats" },
-];
-
-export async function bridges(bench: Bench): Promise<readonly (Measurement | Skipped)[]> {
-  const lines: (Measurement | Skipped)[] = [];
-  for (const pair of PAIRS) {
-    const name = `bridge ${TITLES[pair.from]} → ${TITLES[pair.to]}`;
-    lines.push(
-      ...(await unlessMissing({ row: "bridges", name, brokers: brokersOf(pair) }, () => measure(bench, pair, name))),
-    );
-  }
-  return lines;
+export async function bridgeRate(bench: Bench, pair: Pair): Promise<readonly (Measurement | Skipped)[]> {
+  const { from, to } = pair;
+  const name = `bridge ${TITLES[from]} → ${TITLES[to]}`;
+  const row: BrokerRow = { row: `bridge-${from}-${to}`, name, brokers: brokersOf(pair) };
+  return unlessMissing(row, () => measure(bench, pair, row));
 }
 
 export function brokersOf({ from, to }: Pair) {
@@ -38,7 +27,7 @@ interface Rates {
   readonly cpu: CpuUsage;
 }
 
-async function measure(bench: Bench, pair: Pair, name: string): Promise<readonly Measurement[]> {
+async function measure(bench: Bench, pair: Pair, { row, name }: BrokerRow): Promise<readonly Measurement[]> {
   await using scratch = new Scratch();
   await using server = await startBus(brokersOf(pair));
   const target = await scratch.made(pair.to);
@@ -56,7 +45,7 @@ async function measure(bench: Bench, pair: Pair, name: string): Promise<readonly
   const raw = { ...(consumes.length > 0 && { "raw consume": consume }), "raw publish": publish };
   return [
     {
-      ...{ row: "bridges", name, value: rate, unit: "/s", ceiling },
+      ...{ row, name, value: rate, unit: "/s", ceiling },
       target: atLeast(rate / ceiling.value, 0.5, "0.5 of the slower"),
       details: { ...raw, ...cpuDetails(all.at(-1)?.cpu, bench.sizes.brokerEvents) },
     },
