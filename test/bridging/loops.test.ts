@@ -5,10 +5,13 @@ import { deadLetters, statusBecomes, unique } from "../support/api.ts";
 import { describeBrokers } from "../support/brokers.ts";
 import { eventually } from "../support/eventually.ts";
 import { call } from "../support/http.ts";
+import { failOnLeaks } from "../support/leaks.ts";
 import { startReceiver } from "../support/receiver.ts";
 import { arrivals, publishEvents, settles, watch } from "./ledger.ts";
 import { startBus } from "./running-bus.ts";
 import { BROKERS, type Side, topicOn, transportsOf } from "./sides.ts";
+
+failOnLeaks();
 
 const EVENTS = 1_000;
 /** Of a thousand events on a busy machine. */

@@ -9,10 +9,13 @@ import type { ConfigInput } from "../../src/config/input.ts";
 import { unique } from "../support/api.ts";
 import { describeBrokers } from "../support/brokers.ts";
 import { eventually } from "../support/eventually.ts";
+import { failOnLeaks } from "../support/leaks.ts";
 import { startReceiver, type TestReceiver } from "../support/receiver.ts";
 import { arrivals, publishEvents, settles, watch } from "./ledger.ts";
 import { startBus } from "./running-bus.ts";
 import { BROKERS, type Side, topicOn, transportsOf } from "./sides.ts";
+
+failOnLeaks();
 
 const QUIET_SECONDS = Number(process.env.MIRROR_QUIET_SECONDS ?? 2);
 /** Of a thousand events on a busy machine. */
