@@ -83,8 +83,8 @@ async function startBus(
     logger,
     newId: randomUUID,
     transformer,
-    openWebhook: (subscription, { url }) =>
-      openWebhookSink({ url, subscription, egress, clock, version: VERSION, counters: webhooks }),
+    openWebhook: (subscription, { url }, wantsReply) =>
+      openWebhookSink({ url, subscription, egress, clock, version: VERSION, counters: webhooks, wantsReply }),
   });
   opened.move();
   stack.defer(() => bus.drain(deadline()));

@@ -232,8 +232,9 @@ export class Subscriptions {
   }
 
   /** The topic to read, and the one to write for a topic sink, must be there; a publish could create them too. */
-  async #openTopics({ topic, sink, policy }: Subscription): Promise<void> {
+  async #openTopics({ topic, sink, policy, replyTopic }: Subscription): Promise<void> {
     await this.#topics.open(topic);
+    if (replyTopic !== undefined) await this.#topics.open(replyTopic);
     for (const address of [sink, policy.deadLetterSink]) {
       if (address?.kind === "topic") await this.#topics.open(address.topic);
     }

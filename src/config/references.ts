@@ -52,7 +52,7 @@ function checkAddresses({ topics }: Plan, faults: Faults): void {
 }
 
 function checkSubscription(placed: PlacedSubscription, topics: ReadonlySet<string>, faults: Faults): void {
-  const { topic, sink, policy } = placed.subscription;
+  const { topic, sink, policy, replyTopic } = placed.subscription;
   const check = (name: string, at: string): void => {
     if (!topics.has(name)) faults.add(missing("topic", name, topics, at));
   };
@@ -60,6 +60,7 @@ function checkSubscription(placed: PlacedSubscription, topics: ReadonlySet<strin
     if (address?.kind === "topic") check(address.topic, at);
   };
   check(topic, placed.topicAt);
+  if (replyTopic !== undefined) check(replyTopic, `${placed.at}/replies/topic`);
   checkSink(sink, placed.sinkAt);
   checkSink(policy.deadLetterSink, `${placed.at}/delivery/deadLetter/sink`);
 }

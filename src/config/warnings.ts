@@ -49,8 +49,9 @@ function fanOutWarnings({ topics, subscriptions }: Plan): readonly string[] {
  */
 function cycleWarnings({ subscriptions }: Plan): readonly string[] {
   const targets = new Map<string, string[]>();
-  for (const { topic, sink } of subscriptions) {
-    if (sink.kind === "topic") targets.set(topic, [...(targets.get(topic) ?? []), sink.topic]);
+  for (const { topic, sink, replyTopic } of subscriptions) {
+    const target = sink.kind === "topic" ? sink.topic : replyTopic;
+    if (target !== undefined) targets.set(topic, [...(targets.get(topic) ?? []), target]);
   }
   const isMeant = ([first, second, third, ...rest]: readonly string[]): boolean =>
     rest.length === 0 &&

@@ -14,7 +14,7 @@
 import type { IncomingHttpHeaders } from "node:http";
 import type { Dispatcher } from "undici";
 import { RESPONSE_BYTES_MAX, RESPONSE_EXCERPT_BYTES, SINK_CONNECTIONS_MAX } from "../limits.ts";
-import { ABORTED, type EgressRequest, type EgressResult, failureOf } from "./result.ts";
+import { ABORTED, type EgressAnswer, type EgressRequest, type EgressResult, failureOf } from "./result.ts";
 
 /** Where the exchange waits for its turn. */
 export interface ExchangeQueue {
@@ -39,6 +39,9 @@ export class Exchange implements Dispatcher.DispatchHandler {
   #retryAfter: string | undefined;
   #bodyBytes = 0;
   #excerpt: Buffer | undefined;
+  readonly #keepsAnswer: boolean;
+  #answerHeaders: readonly string[] | undefined;
+  readonly #answerBody: Buffer[] = [];
 
   constructor(
     path: string,
@@ -47,12 +50,13 @@ export class Exchange implements Dispatcher.DispatchHandler {
     queue: ExchangeQueue,
     onSettled: (exchange: Exchange, result: EgressResult) => void,
   ) {
-    const { method, headers, body = null, timeoutMs } = request;
+    const { method, headers, body = null, timeoutMs, keepAnswer = false } = request;
     this.#options = { path, method, headers, body };
     this.signal = signal;
     this.#queue = queue;
     this.#onSettled = onSettled;
     this.#timeoutMs = timeoutMs;
+    this.#keepsAnswer = keepAnswer;
     this.expiresAt = performance.now() + timeoutMs;
   }
 
@@ -76,15 +80,17 @@ export class Exchange implements Dispatcher.DispatchHandler {
     this.#controller = controller;
   }
 
-  onResponseStart(_controller: Dispatcher.DispatchController, status: number, headers: IncomingHttpHeaders): void {
+  onResponseStart(controller: Dispatcher.DispatchController, status: number, headers: IncomingHttpHeaders): void {
     this.#status = status; // interim (1xx) responses come by here too
     const retryAfter: string | readonly string[] | undefined = headers["retry-after"];
     this.#retryAfter = typeof retryAfter === "object" ? retryAfter[0] : retryAfter;
+    if (this.#keepsAnswer && status >= 200 && status < 300) this.#answerHeaders = rawHeadersOf(controller);
   }
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
     this.#bodyBytes += chunk.length;
     if (this.#status >= 300) this.#keep(chunk);
+    else if (this.#answerHeaders !== undefined) this.#answerBody.push(chunk);
     if (this.#bodyBytes <= RESPONSE_BYTES_MAX) return;
     this.#settle(this.#response());
     controller.abort(new Error(`the response is longer than ${RESPONSE_BYTES_MAX} bytes`));
@@ -115,7 +121,15 @@ export class Exchange implements Dispatcher.DispatchHandler {
 
   #response(): EgressResult {
     const excerpt = this.#excerpt === undefined ? "" : textOf(this.#excerpt);
-    return { kind: "response", status: this.#status, retryAfter: this.#retryAfter, excerpt };
+    const answer = this.#answer();
+    return { kind: "response", status: this.#status, retryAfter: this.#retryAfter, excerpt, ...(answer && { answer }) };
+  }
+
+  #answer(): EgressAnswer | undefined {
+    const headers = this.#answerHeaders;
+    if (headers === undefined) return undefined;
+    const isWhole = this.#bodyBytes <= RESPONSE_BYTES_MAX;
+    return { headers, body: isWhole ? Buffer.concat(this.#answerBody) : undefined };
   }
 
   #keep(chunk: Buffer): void {
@@ -130,6 +144,11 @@ export class Exchange implements Dispatcher.DispatchHandler {
     if (this.#controller === undefined) return "no connection";
     return this.#status === 0 ? "no response" : "no end of the response";
   }
+}
+
+/** undici hands them out as bytes. */
+function rawHeadersOf({ rawHeaders }: Dispatcher.DispatchController): readonly string[] {
+  return Array.isArray(rawHeaders) ? rawHeaders.map((part) => part.toString("latin1")) : [];
 }
 
 /** A character that the cut went through is left out rather than replaced. */

@@ -10,6 +10,16 @@ export interface EgressRequest {
   readonly body: Buffer | undefined;
   /** One deadline over waiting for a connection, connecting, sending, headers and body. */
   readonly timeoutMs: number;
+  /** Hand out headers and body of a 2xx response, which are thrown away otherwise. */
+  readonly keepAnswer?: boolean;
+}
+
+/** A 2xx response whose content was asked for. */
+export interface EgressAnswer {
+  /** Names and values in turn, as latin1, like `rawHeaders` of `node:http`. */
+  readonly headers: readonly string[];
+  /** Undefined when it is longer than `RESPONSE_BYTES_MAX`. */
+  readonly body: Buffer | undefined;
 }
 
 export type EgressResult =
@@ -22,6 +32,7 @@ export type EgressResult =
       readonly status: number;
       readonly retryAfter: string | undefined;
       readonly excerpt: string;
+      readonly answer?: EgressAnswer;
     }
   /** No complete response. `egress-refused`: policy forbids the address, and the message says which setting permits it. */
   | {

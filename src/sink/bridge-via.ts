@@ -27,6 +27,14 @@ export function forward(event: Event, source: string, target: string, maxHops: n
   return { kind: "forward", event: withAttribute(event, { name: ATTRIBUTE, type: "string", value: places.join(",") }) };
 }
 
+/** A reply has passed what the event has passed that it answers, whether the sink copied that into it or not. */
+export function withPlacesOf(request: Event, reply: Event): Event {
+  const passed = attributeOf(request, ATTRIBUTE);
+  if (passed === undefined) return reply;
+  const places = new Set([...passed.split(","), ...(attributeOf(reply, ATTRIBUTE)?.split(",") ?? [])]);
+  return withAttribute(reply, { name: ATTRIBUTE, type: "string", value: [...places].join(",") });
+}
+
 function encodePlace(place: string): string {
   return place.replace(/[^\x21-\x24\x26-\x2b\x2d-\x7e]/gu, percentEncode);
 }

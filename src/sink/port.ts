@@ -12,14 +12,23 @@ export interface Delivery {
   readonly attempt: number;
 }
 
+/** What a sink answered with a 2xx, where the subscription wants replies. */
+export interface SinkAnswer {
+  /** Names and values in turn, as latin1. */
+  readonly headers: readonly string[];
+  /** Undefined when it is longer than is read of an answer. */
+  readonly body: Buffer | undefined;
+}
+
 /** What happened in one attempt. */
 export type SinkResult =
-  /** The sink answered. `retryAfterMs` is its wish, `excerpt` the first KiB of its body as text. */
+  /** The sink answered. `retryAfterMs` is its wish, `excerpt` the first KiB of its body as text unless it is a 2xx. */
   | {
       readonly kind: "response";
       readonly status: number;
       readonly retryAfterMs: number | undefined;
       readonly excerpt: string;
+      readonly answer?: SinkAnswer;
     }
   /** The sink did not answer: connection refused or lost, a timeout, a refused address, a transport's error. */
   | { readonly kind: "failure"; readonly error: SinkFailure; readonly message: string; readonly retryAfterMs?: number }
@@ -32,7 +41,7 @@ export type SinkResult =
   /** The attempt was aborted by the signal: no failure of the sink. */
   | { readonly kind: "aborted" };
 
-type SinkFailure = "connection" | "timeout" | "egress-refused" | "transport" | "response-too-large";
+type SinkFailure = "connection" | "timeout" | "egress-refused" | "transport" | "response-too-large" | "reply";
 
 export interface Sink {
   /**

@@ -18,6 +18,8 @@ export interface WebhookOptions {
   /** The version of Pulsebus, for `User-Agent`. */
   readonly version: string;
   readonly counters: WebhookCounters;
+  /** Ask for a reply (`Prefer: reply`, as Knative does), and hand out what the sink answers. */
+  readonly wantsReply: boolean;
 }
 
 /** Plain fields, read when metrics are scraped. */
@@ -54,6 +56,7 @@ class WebhookSink implements Sink {
       ...["User-Agent", `Pulsebus/${options.version}`],
       ...["Pulsebus-Subscription", id],
       ...Object.entries(policy.headers).flat(),
+      ...(options.wantsReply ? ["Prefer", "reply"] : []),
     ];
   }
 
@@ -71,15 +74,16 @@ class WebhookSink implements Sink {
     const { headers, body } = this.#encode(event);
     headers.push(...this.#headers, "Pulsebus-Attempt", String(attempt));
     pushTraceContext(headers, event);
-    return this.#destination.request({ method: "POST", headers, body, timeoutMs: this.#timeoutMs }, signal);
+    const request = { method: "POST", headers, body, timeoutMs: this.#timeoutMs } as const;
+    return this.#destination.request({ ...request, keepAnswer: this.#options.wantsReply }, signal);
   }
 
   #resultOf(result: EgressResult): SinkResult {
     if (result.kind === "unsendable") return { kind: "refused", reason: "rejected", message: result.message };
     if (result.kind !== "response") return result;
-    const { status, excerpt, retryAfter } = result;
+    const { status, excerpt, retryAfter, answer } = result;
     const retryAfterMs = retryAfter === undefined ? undefined : this.#retryAfterMs(retryAfter);
-    return { kind: "response", status, retryAfterMs, excerpt };
+    return { kind: "response", status, retryAfterMs, excerpt, ...(answer && { answer }) };
   }
 
   #retryAfterMs(text: string): number | undefined {

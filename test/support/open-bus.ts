@@ -67,8 +67,16 @@ export async function openTestBus({ directory, yaml, wrapStore = (store) => stor
   const bus = await openBus({
     plan,
     ...{ transports, store, clock, logger: silent, random: Math.random, newId: randomUUID, transformer },
-    openWebhook: (subscription, { url }) =>
-      openWebhookSink({ url, subscription, egress, clock, version: "test", counters: { retryAfterIgnored: 0 } }),
+    openWebhook: (subscription, { url }, wantsReply) =>
+      openWebhookSink({
+        url,
+        subscription,
+        egress,
+        clock,
+        version: "test",
+        counters: { retryAfterIgnored: 0 },
+        wantsReply,
+      }),
   });
   return {
     bus,

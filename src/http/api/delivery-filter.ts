@@ -8,7 +8,15 @@ import { parseTime, type Query } from "./query.ts";
 export const IDENTITY_CONDITIONS: readonly string[] = ["type", "source", "eventId"];
 export const DEAD_LETTER_CONDITIONS: readonly string[] = [...IDENTITY_CONDITIONS, "reason", "since", "until"];
 
-const REASONS: readonly DeadLetterReason[] = ["rejected", "exhausted", "expired", "loop", "malformed", "poison", "transform"];
+const REASONS: readonly DeadLetterReason[] = [
+  "rejected",
+  "exhausted",
+  "expired",
+  "loop",
+  "malformed",
+  "poison",
+  "transform",
+];
 
 export function filterOfQuery(query: Query, conditions: readonly string[]): DeliveryFilter {
   const given = conditions.filter((name) => query.text(name) !== undefined);

@@ -59,6 +59,13 @@ it("operators of one precedence in one expression are told with the place of the
   ).toEqual([expect.stringMatching(/^subscriptions\.s\.filters\[0\]\.any\[0\]\.sql: AND, OR and XOR are mixed/)]);
 });
 
+it("topics that feed each other by replies are told too", async () => {
+  const subscription = (topic: string, replies: string) =>
+    `{ topic: ${topic}, sink: "https://s.example", replies: { topic: ${replies} } }`;
+  const text = `topics: { a: , b: }\nsubscriptions:\n  s: ${subscription("a", "b")}\n  t: ${subscription("b", "a")}`;
+  expect(await warningsOf(text)).toEqual([expect.stringContaining("the topics a → b → a feed each other")]);
+});
+
 describe("many subscriptions on a topic", () => {
   const withSubscriptions = (count: number, transport: string) => {
     const subscriptions = Array.from(

@@ -145,6 +145,27 @@ describe("a request that is answered", () => {
     expect(result).toMatchObject({ excerpt: text.slice(0, RESPONSE_EXCERPT_BYTES / 2) });
   });
 
+  it.each([
+    [200, true],
+    [299, true],
+    [300, false],
+    [500, false],
+  ])("hands out what a %i says when it is asked to: %s", async (status, isKept) => {
+    const server = await startHttpServer((_request, response) =>
+      response.writeHead(status, { "X-Name": "\u00e4", "Content-Type": "text/plain" }).end("why"),
+    );
+    const result = await destination(server.origin).request(post({ keepAnswer: true }), NEVER);
+    const headers = expect.arrayContaining(["X-Name", "\u00e4", "Content-Type", "text/plain"]);
+    expect(result).toMatchObject(isKept ? { status, answer: { headers, body: Buffer.from("why") } } : { status });
+    expect("answer" in result).toBe(isKept);
+  });
+
+  it("hands out the headers alone when the body is longer than is read", async () => {
+    const server = await startHttpServer((_request, response) => response.end("x".repeat(RESPONSE_BYTES_MAX + 1)));
+    const result = await destination(server.origin).request(post({ keepAnswer: true }), NEVER);
+    expect(result).toMatchObject({ status: 200, answer: { body: undefined } });
+  });
+
   it("verifies certificates", async () => {
     const server = createTlsServer(SELF_SIGNED, (_request, response) => response.end()).listen(0, "127.0.0.1");
     onTestFinished(() => void server.close());

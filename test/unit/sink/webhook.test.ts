@@ -52,7 +52,15 @@ function open(url: string, delivery?: DeliveryInput, counters: WebhookCounters =
 function openFor(subscription: Subscription, url: string, counters: WebhookCounters = { retryAfterIgnored: 0 }): Sink {
   const egress = openEgress({ allow: ["127.0.0.0/8"] });
   onTestFinished(() => egress.close());
-  return openWebhookSink({ url, subscription, egress, clock: systemClock, version: "1.2.3", counters });
+  return openWebhookSink({
+    url,
+    subscription,
+    egress,
+    clock: systemClock,
+    version: "1.2.3",
+    counters,
+    wantsReply: false,
+  });
 }
 
 function event(extra: readonly Attribute[] = [], data?: Data): Event {

@@ -212,3 +212,22 @@ describe("expires", () => {
     expect(() => resolve({ expires })).toThrow(expect.objectContaining({ code: "invalid-request", at: "/expires" }));
   });
 });
+
+describe("replies", () => {
+  const sink = "https://sink.example/";
+
+  it("go to a topic", () => {
+    expect(resolve({ sink, replies: { topic: "answers" } }).replyTopic).toBe("answers");
+    expect(resolve({ sink }).replyTopic).toBeUndefined();
+  });
+
+  it.each<[change: object, at: string, message: string]>([
+    [{ sink: "topic:b" }, "/replies", "only a webhook answers"],
+    [{ replies: { topic: "orders" } }, "/replies/topic", "must be another topic than the one that is subscribed to"],
+    [{ replies: { topic: "pulsebus.ops" } }, "/replies/topic", "are reserved"],
+  ])("changed by %j are refused", (change, at, message) => {
+    expect(() => resolve({ topic: "orders", sink, replies: { topic: "answers" }, ...change })).toThrow(
+      expect.objectContaining({ code: "invalid-request", at, message: expect.stringContaining(message) }),
+    );
+  });
+});
