@@ -2,7 +2,9 @@
  * The bus as its edges see it: topics, subscriptions and their deliveries as durable resources. HTTP, the CLI and the
  * tests go through this interface and nothing below it. Every failure is a `PulsebusError`.
  */
+
 import type { TopicPlan } from "../config/plan.ts";
+import type { BreakerState } from "../delivery/breaker.ts";
 import type { Event } from "../event/event.ts";
 import type { DeadLetterReason, DeliveryFilter, DeliveryRow, DeliveryRowWithHistory, Page } from "../store/port.ts";
 import type { Subscription } from "../subscription/subscription.ts";
@@ -49,7 +51,11 @@ export interface SubscriptionStatus {
   readonly oldestAt: number | undefined;
   readonly inFlight: number;
   readonly parked: number;
+  /** Parked until the time that their event asks for. */
+  readonly scheduled: number;
   readonly deadLetters: number;
+  /** Of the sink's origin, or of what it refused of this subscription. */
+  readonly breaker: BreakerState;
   /** Since the process started, like every counter here. */
   readonly delivered: number;
   readonly attempts: number;
@@ -131,7 +137,9 @@ export interface SubscriptionSnapshot {
   readonly stats: GroupStats;
   readonly inFlight: number;
   readonly parked: number;
+  readonly scheduled: number;
   readonly deadLetters: number;
+  readonly breaker: BreakerState;
   readonly delivered: number;
   readonly loopDropped: number;
   /** Evaluations of the filters that failed, by kind. */

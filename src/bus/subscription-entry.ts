@@ -238,6 +238,7 @@ export class SubscriptionEntry {
       oldestAt: stats.oldestAt,
       inFlight: this.#runner?.inFlight ?? 0,
       ...counts,
+      breaker: this.#runner?.breaker ?? "closed",
       delivered,
       attempts: attempts.delivered + attempts.retry + attempts.reject,
       loopDropped,
@@ -258,6 +259,7 @@ export class SubscriptionEntry {
       stats: await this.topic.transport.stats(this.topic.plan.address, this.group),
       inFlight: this.#runner?.inFlight ?? 0,
       ...(await this.#rowCounts()),
+      breaker: this.#runner?.breaker ?? "closed",
       delivered,
       loopDropped,
       filterErrors: this.subscription.filter.errors.byKind,
@@ -268,10 +270,9 @@ export class SubscriptionEntry {
     };
   }
 
-  async #rowCounts(): Promise<{ parked: number; deadLetters: number }> {
-    if (this.#runner !== undefined) return { parked: this.#runner.parked, deadLetters: this.#runner.deadLetters };
-    const { parked, deadLetters } = await this.#context.store.counts(this.id);
-    return { parked, deadLetters };
+  async #rowCounts(): Promise<Pick<SubscriptionStatus, "parked" | "scheduled" | "deadLetters">> {
+    const { parked, scheduled, deadLetters } = this.#runner ?? (await this.#context.store.counts(this.id));
+    return { parked, scheduled, deadLetters };
   }
 
   inFlight(): RecentOutcome[] {

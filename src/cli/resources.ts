@@ -34,6 +34,8 @@ export interface SubscriptionResource {
     readonly backlog: number | null;
     readonly inFlight: number;
     readonly parked: number;
+    readonly scheduled: number;
+    readonly breaker: string;
     readonly deadLetters: number;
     readonly delivered: number;
     readonly loopDropped: number;

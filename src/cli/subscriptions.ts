@@ -156,6 +156,8 @@ function subscriptionText(subscription: SubscriptionResource): string {
     ["backlog", status.backlog === null ? "unknown" : `${status.backlog} unread, before filters`],
     ["in flight", status.inFlight],
     ["parked", status.parked],
+    ["scheduled", status.scheduled],
+    ["breaker", status.breaker],
     ["dead letters", status.deadLetters],
     ["delivered", `${status.delivered} since the server started`],
     ["filter errors", status.lastFilterError && `${status.filterErrors}, the last one: ${status.lastFilterError}`],

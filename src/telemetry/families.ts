@@ -18,6 +18,8 @@ export interface Scrape {
   readonly webhooks: WebhookCounters;
 }
 
+const BREAKER_VALUES = { closed: 0, "half-open": 0.5, open: 1 } as const;
+
 type BusFamily = Family<Scrape>;
 
 const TOPIC_FAMILIES: readonly BusFamily[] = [
@@ -110,6 +112,18 @@ const SUBSCRIPTION_FAMILIES: readonly BusFamily[] = [
     name: "pulsebus_parked",
     help: "Deliveries waiting in the store for their next attempt.",
     samples: (scrape) => perSubscription(scrape, ({ parked }) => [{ labels: {}, value: parked }]),
+  },
+  {
+    kind: "gauge",
+    name: "pulsebus_scheduled",
+    help: "Deliveries waiting in the store for the time that their event asks for.",
+    samples: (scrape) => perSubscription(scrape, ({ scheduled }) => [{ labels: {}, value: scheduled }]),
+  },
+  {
+    kind: "gauge",
+    name: "pulsebus_breaker_open",
+    help: "1 while a circuit breaker keeps attempts back, 0.5 while it probes, else 0.",
+    samples: (scrape) => perSubscription(scrape, ({ breaker }) => [{ labels: {}, value: BREAKER_VALUES[breaker] }]),
   },
   {
     kind: "gauge",

@@ -44,6 +44,8 @@ const IDLE_STATUS: SubscriptionStatus = {
   oldestAt: undefined,
   inFlight: 0,
   parked: 0,
+  scheduled: 0,
+  breaker: "closed",
   deadLetters: 0,
   delivered: 0,
   attempts: 0,

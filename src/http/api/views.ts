@@ -56,7 +56,8 @@ export function deliveryView(row: DeliveryRow): object {
 }
 
 function parkedView(row: DeliveryRow): object {
-  return { state: "parked", ...rowMembers(row), nextAttemptAt: time(row.dueAt), ...eventMembers(row.event) };
+  const { dueAt, scheduled } = row;
+  return { state: "parked", ...rowMembers(row), nextAttemptAt: time(dueAt), scheduled, ...eventMembers(row.event) };
 }
 
 export function deadLetterView(row: DeliveryRow): object {
@@ -80,6 +81,7 @@ function rowMembers(row: DeliveryRow): object {
     id: row.id,
     subscription: row.subscription,
     position: row.position,
+    key: row.key ?? null,
     attempts: row.attempts,
     firstAttemptAt: time(row.firstAttemptAt),
     lastAttemptAt: time(row.lastAttemptAt),

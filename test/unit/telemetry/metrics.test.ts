@@ -15,6 +15,8 @@ function snapshot(id: string, members: Partial<SubscriptionSnapshot> = {}): Subs
     stats: { backlog: 0, oldestAt: undefined, skipped: 0 },
     inFlight: 0,
     parked: 0,
+    scheduled: 0,
+    breaker: "closed",
     deadLetters: 0,
     delivered: 0,
     loopDropped: 0,

@@ -50,7 +50,7 @@ describe("POST /subscriptions", () => {
     { body: { topic: "orders" }, status: 400, at: "/sink" },
     { body: { ...INPUT, sink: "ftp://x" }, status: 400, at: "/sink" },
     { body: { ...INPUT, filters: [{ exact: { ID: "x" } }] }, status: 400, at: "/filters/0/exact/ID" },
-    { body: { ...INPUT, delivery: { ordering: "key" } }, status: 422, at: "/delivery/ordering" },
+    { body: { ...INPUT, delivery: { archive: true } }, status: 422, at: "/delivery/archive" },
     { body: { ...INPUT, colour: "red" }, status: 400, at: "/colour" },
   ])("refuses a fault at $at with $status", async ({ body, status, at }) => {
     const { url } = await startServerWithTopic();
@@ -78,6 +78,8 @@ describe("GET /subscriptions", () => {
       oldestAt: null,
       inFlight: 0,
       parked: 0,
+      scheduled: 0,
+      breaker: "closed",
       deadLetters: 0,
       delivered: 0,
       attempts: 0,
