@@ -1,5 +1,4 @@
 /** One configured RabbitMQ: its connections, and what of the port is no publisher and no consumer. */
-
 import type { Channel, ChannelModel } from "amqplib";
 import { uncounted } from "../../src/event/leniency.ts";
 import { type Clock, sleep } from "../../src/runtime/clock.ts";

@@ -1,5 +1,4 @@
 /** Stored events on the main thread: what an entry is, and how the pages of the reader thread become entries. */
-
 import type { Event } from "../../src/event/event.ts";
 import { readRecord, recordEnd } from "../../src/event/record.ts";
 import { DECODED_EVENT_BYTES } from "../../src/limits.ts";

@@ -1,5 +1,4 @@
 /** Messages of Pub/Sub and events, by the binding of google-cloudevents (docs/spec/pubsub.md). */
-
 import { createHash } from "node:crypto";
 import { PulsebusError } from "../../src/errors.ts";
 import { BINDINGS } from "../../src/event/bindings.ts";

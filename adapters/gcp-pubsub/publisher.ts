@@ -1,5 +1,4 @@
 /** The publisher of the port: encodes, refuses what can't be sent, hands the rest to the topic's sender. */
-
 import type { Event } from "../../src/event/event.ts";
 import { byDeadline } from "../../src/transport/deadline.ts";
 import { type Publisher, type PublishResult, TransportError } from "../../src/transport/port.ts";

@@ -1,5 +1,4 @@
 /** Kafka records to events and back, by the binding of CloudEvents for Kafka. */
-
 import { isUtf8 } from "node:buffer";
 import { BINDINGS } from "../../src/event/bindings.ts";
 import { type Attribute, attributeOf, type Event } from "../../src/event/event.ts";

@@ -1,5 +1,4 @@
 /** When the offsets of a group are committed: soon after an ack, later after passing, one request at a time, and at the end. */
-
 import type { Clock } from "../../src/runtime/clock.ts";
 import { byDeadline } from "../../src/transport/deadline.ts";
 import { LIMITS } from "./limits.ts";

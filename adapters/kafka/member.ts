@@ -13,7 +13,6 @@
  *   uses it has to look what happened to the group meanwhile.
  * fenced, left: for good.
  */
-
 import {
   Admin,
   type Connection,

@@ -1,5 +1,4 @@
 /** The publisher of the port. All publishers of a topic share its sender. */
-
 import type { Event } from "../../src/event/event.ts";
 import { byDeadline } from "../../src/transport/deadline.ts";
 import type { Publisher, PublishResult } from "../../src/transport/port.ts";

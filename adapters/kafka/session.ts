@@ -10,7 +10,6 @@
  *   if nothing had happened, with its open events; another one is lost, and its items can't be settled any more.
  * ended: for good.
  */
-
 import { ProtocolError } from "@platformatic/kafka";
 import type { DecodeOptions } from "../../src/event/leniency.ts";
 import { sleep } from "../../src/runtime/clock.ts";

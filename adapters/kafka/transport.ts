@@ -1,5 +1,4 @@
 /** One configured Kafka cluster as the core sees it. */
-
 import { uncounted } from "../../src/event/leniency.ts";
 import type { AdapterContext } from "../../src/transport/adapter.ts";
 import { byDeadline } from "../../src/transport/deadline.ts";

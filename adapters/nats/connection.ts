@@ -9,7 +9,6 @@
  *
  * A client that gives up in spite of its settings is replaced: `connecting` again.
  */
-
 import { readFileSync } from "node:fs";
 import { type JetStreamClient, type JetStreamManager, jetstream, jetstreamManager } from "@nats-io/jetstream";
 import {

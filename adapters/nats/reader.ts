@@ -1,5 +1,4 @@
 /** Reads of a stream without a group, and what can be told of it and of its groups. */
-
 import { AckPolicy, type ConsumerConfig, DeliverPolicy, type JsMsg } from "@nats-io/jetstream";
 import { nanos } from "@nats-io/transport-node";
 import { uncounted } from "../../src/event/leniency.ts";
