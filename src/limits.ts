@@ -91,6 +91,8 @@ export const OUTCOME_RING_MAX = 1_000;
 export const BROKER_WAIT_MS_MAX = 10_000;
 /** How long a start, or an answer that can do without, waits for what brokers confirm at once when they are there. */
 export const BROKER_GRACE_MS = 1_000;
+/** Of many resources that are not ready, that many are named. */
+export const NOT_READY_NAMED_MAX = 5;
 /** How long an answer waits for numbers that a transport tells; they are left out then. */
 export const STATS_MS_MAX = 1_000;
 /** The pause before a step that a broker did not confirm is repeated; doubled up to the second: work goes on within 5 s. */

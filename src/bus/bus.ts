@@ -35,13 +35,21 @@ export interface TopicCounters {
   leniencies: Record<string, number>;
 }
 
+/** `provisioning`, `deleting`: until the transport has confirmed it, which is repeated in the background. */
+export type TopicState = "provisioning" | "ready" | "deleting";
+
 export interface TopicView {
   readonly plan: TopicPlan;
   readonly origin: Origin;
+  readonly state: TopicState;
+  /** Why it is not ready. */
+  readonly reason: string | undefined;
+  /** Nothing is known of one that is not ready, or whose transport does not answer. */
   readonly stats: TopicStats;
 }
 
-export type SubscriptionState = "active" | "paused" | "failing" | "detached";
+/** `provisioning`, `deleting`: as of a topic; `provisioning` also until its sinks are there. */
+export type SubscriptionState = "provisioning" | "active" | "paused" | "failing" | "detached" | "deleting";
 
 export interface SubscriptionStatus {
   readonly state: SubscriptionState;
@@ -159,9 +167,15 @@ export interface Bus {
   openTopic(name: string): OpenTopic | Promise<OpenTopic>;
   topics(page: { readonly cursor: string | undefined; readonly limit: number }): Promise<Page<TopicView>>;
   topic(name: string): Promise<TopicView>;
-  /** Idempotent. `conflict` when it exists with another transport or address. */
+  /**
+   * Idempotent. `conflict` when it exists with another transport or address, or is being deleted. `unavailable` when its
+   * transport does not confirm it in time: it is `provisioning` then, and finished in the background.
+   */
   createTopic(name: string, input: unknown): Promise<{ readonly created: boolean; readonly topic: TopicView }>;
-  /** `conflict` while subscriptions exist, `read-only` for a topic of the configuration file. */
+  /**
+   * `conflict` while subscriptions exist, `read-only` for a topic of the configuration file. `unavailable` when its
+   * transport does not confirm it in time: it is `deleting` then, and finished in the background.
+   */
   deleteTopic(name: string): Promise<void>;
   browse(topic: string, from: Start, limit: number): Promise<TopicPage>;
   trace(topic: string, identity: { readonly source: string; readonly id: string }): Promise<Trace>;
@@ -172,10 +186,14 @@ export interface Bus {
     readonly topic?: string;
   }): Promise<Page<SubscriptionView>>;
   subscription(id: string): Promise<SubscriptionView>;
-  /** Resolves once nothing published from now on is missed. */
+  /**
+   * Resolves once nothing published from now on is missed. `unavailable` when the transport does not confirm that in
+   * time: what was begun is undone.
+   */
   createSubscription(input: unknown): Promise<SubscriptionView>;
   /** `precondition-failed` when `revision` is given and differs. A changed topic is a `conflict`. */
   replaceSubscription(id: string, input: unknown, revision: number | undefined): Promise<SubscriptionView>;
+  /** `unavailable` when the transport does not confirm it in time: it is `deleting` then, and finished in the background. */
   deleteSubscription(id: string, revision: number | undefined): Promise<void>;
   pause(id: string, reason: string): Promise<SubscriptionView>;
   resume(id: string): Promise<SubscriptionView>;
@@ -204,7 +222,7 @@ export interface Bus {
   discard(id: string, selection: DeadLetterSelection): Promise<{ readonly count: number }>;
 
   transports(): Promise<readonly TransportView[]>;
-  /** Rejects with the reason while the bus can't take events. */
+  /** Rejects with the reason while a transport is away, or not all that the start found is confirmed by its transport. */
   ready(): Promise<void>;
   snapshot(): Promise<readonly SubscriptionSnapshot[]>;
   /** The counters of all open topics, by name. */

@@ -2,6 +2,7 @@
 import type { Plan } from "../config/plan.ts";
 import type { Engine } from "../delivery/engine.ts";
 import { PulsebusError } from "../errors.ts";
+import { RETRY_AFTER_SECONDS_DEFAULT } from "../limits.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type { Logger } from "../runtime/logger.ts";
 import type { Random } from "../runtime/random.ts";
@@ -72,5 +73,13 @@ export function asPulsebusError(error: unknown): unknown {
   return new PulsebusError(code, error.message, {
     cause: error,
     ...(retryAfterSeconds === undefined ? {} : { retryAfterSeconds }),
+  });
+}
+
+/** For a request that waited long enough: what it began is finished in the background. */
+export function stillOpen(what: string, reason: string | undefined): PulsebusError {
+  const why = reason === undefined ? "" : ` (${reason})`;
+  return new PulsebusError("unavailable", `${what}, which takes until its transport confirms it${why}`, {
+    retryAfterSeconds: RETRY_AFTER_SECONDS_DEFAULT,
   });
 }

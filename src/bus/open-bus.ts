@@ -1,9 +1,10 @@
 /** Puts the rooms of the bus together and opens it on what the store holds and the plan says. */
 import { Engine } from "../delivery/engine.ts";
 import { PulsebusError } from "../errors.ts";
-import { SKIPPED_CHECK_MS } from "../limits.ts";
+import { BROKER_GRACE_MS, NOT_READY_NAMED_MAX, SKIPPED_CHECK_MS } from "../limits.ts";
 import type { DeliveryFilter } from "../store/port.ts";
 import type { Start } from "../transport/port.ts";
+import { Background, type Task } from "./background.ts";
 import type { Bus, DeadLetterSelection, OpenTopic, SubscriptionView, TransportView } from "./bus.ts";
 import { asPulsebusError, type BusContext, type BusOptions } from "./context.ts";
 import { DeadLetterJobs } from "./dead-letter-jobs.ts";
@@ -22,12 +23,26 @@ export interface OwnedBus extends Bus {
 
 export async function openBus(options: BusOptions): Promise<OwnedBus> {
   const context = { ...options, engine: new Engine(options.clock, await claimData(options)) };
-  const topics = new Topics(context);
+  const background = new Background(context);
+  const topics = new Topics(context, background);
   const ops = new Ops(context, topics);
-  const subscriptions = new Subscriptions(context, topics, ops);
-  await topics.load(context.plan.topics, [opsTopicPlan(context.plan.topicDefaults)]);
-  await subscriptions.load(context.plan.subscriptions);
-  return new BusService(context, topics, subscriptions, ops);
+  const subscriptions = new Subscriptions(context, topics, ops, background);
+  try {
+    const topicTasks = await topics.load(context.plan.topics, [opsTopicPlan(context.plan.topicDefaults)]);
+    await tried(topicTasks);
+    const subscriptionTasks = await subscriptions.load(context.plan.subscriptions);
+    await tried(subscriptionTasks);
+    const starting = [...topicTasks, ...subscriptionTasks];
+    return new BusService(context, { background, topics, subscriptions, ops, starting });
+  } catch (error) {
+    void background.stop(); // its steps end when the transports are closed
+    throw error;
+  }
+}
+
+/** With its brokers there the bus is complete when it begins to serve; it does not wait for one that is away. */
+async function tried(tasks: readonly Task[]): Promise<void> {
+  await Promise.all(tasks.map((task) => task.tried(BROKER_GRACE_MS)));
 }
 
 interface BusRecord {
@@ -57,21 +72,34 @@ function putBusRecord({ store, plan }: Pick<BusOptions, "store" | "plan">, recor
   return store.putResource("bus", { name: plan.busId, revision: 1, json: JSON.stringify(record) });
 }
 
+interface Rooms {
+  readonly background: Background;
+  readonly topics: Topics;
+  readonly subscriptions: Subscriptions;
+  readonly ops: Ops;
+  readonly starting: readonly Task[];
+}
+
 class BusService implements OwnedBus {
   readonly #context: BusContext;
   readonly #topics: Topics;
   readonly #subscriptions: Subscriptions;
   readonly #ops: Ops;
   readonly #jobs: DeadLetterJobs;
+  readonly #background: Background;
+  /** What the start had to have confirmed. */
+  readonly #starting: readonly Task[];
   readonly #skipped = new Map<string, number>();
   #cancelSkippedCheck: () => void = () => undefined;
   #draining = false;
 
-  constructor(context: BusContext, topics: Topics, subscriptions: Subscriptions, ops: Ops) {
+  constructor(context: BusContext, { background, topics, subscriptions, ops, starting }: Rooms) {
     this.#context = context;
+    this.#background = background;
     this.#topics = topics;
     this.#subscriptions = subscriptions;
     this.#ops = ops;
+    this.#starting = starting;
     this.#jobs = new DeadLetterJobs(context);
     this.#planSkippedCheck();
   }
@@ -83,17 +111,17 @@ class BusService implements OwnedBus {
 
   async topics(page: PageRequest) {
     const { items, next } = this.#topics.page(page);
-    return { items: await Promise.all(items.map((topic) => this.#topics.view(topic))), next };
+    return { items: await Promise.all(items.map((topic) => topic.view())), next };
   }
 
   async topic(name: string) {
-    return this.#topics.view(this.#topics.require(name));
+    return this.#topics.require(name).view();
   }
 
   async createTopic(name: string, input: unknown) {
     refuseReserved(name);
     const { created, topic } = await this.#topics.create(name, input);
-    return { created, topic: await this.#topics.view(topic) };
+    return { created, topic: await topic.view() };
   }
 
   async deleteTopic(name: string) {
@@ -107,17 +135,13 @@ class BusService implements OwnedBus {
   }
 
   async browse(name: string, from: Start, limit: number) {
-    const topic = this.#topics.require(name);
-    try {
-      return await topic.transport.read(topic.plan.address, from, limit);
-    } catch (error) {
-      throw asPulsebusError(error);
-    }
+    const { transport, plan } = this.#topics.require(name);
+    return asUser(transport.read(plan.address, from, limit));
   }
 
   async trace(name: string, identity: { readonly source: string; readonly id: string }) {
     const topic = this.#topics.require(name);
-    return traceEvent(this.#context, topic, this.#subscriptions.ofTopic(name), identity);
+    return asUser(traceEvent(this.#context, topic, this.#subscriptions.ofTopic(name), identity));
   }
 
   async subscriptions(page: PageRequest & { readonly topic?: string }) {
@@ -151,7 +175,9 @@ class BusService implements OwnedBus {
 
   async test(id: string) {
     const entry = this.#subscriptions.get(id);
-    const result = await entry.test(busEvent(this.#context, "test", id, { message: "a test of this subscription" }));
+    const result = await asUser(
+      entry.test(busEvent(this.#context, "test", id, { message: "a test of this subscription" })),
+    );
     if (result === undefined) return { outcome: "failure", status: undefined, detail: "the sink gave no result" };
     const status = result.kind === "response" ? result.status : undefined;
     const detail = result.kind === "response" ? result.excerpt : "message" in result ? result.message : "";
@@ -201,8 +227,13 @@ class BusService implements OwnedBus {
 
   async ready(): Promise<void> {
     const ill = (await this.transports()).filter(({ healthy }) => !healthy);
-    if (ill.length === 0) return;
-    const reasons = ill.map(({ name, lastError }) => `${name}: ${lastError}`);
+    const waiting = this.#starting.filter(({ isOpen }) => isOpen);
+    const reasons = [
+      ...ill.map(({ name, lastError }) => `${name}: ${lastError}`),
+      ...waiting.slice(0, NOT_READY_NAMED_MAX).map(({ name, fault }) => `${name}: ${fault?.message}`),
+    ];
+    if (reasons.length === 0) return;
+    if (waiting.length > NOT_READY_NAMED_MAX) reasons.push(`${waiting.length - NOT_READY_NAMED_MAX} more`);
     throw new PulsebusError("unavailable", `not ready: ${reasons.join("; ")}`, { retryAfterSeconds: 1 });
   }
 
@@ -218,8 +249,10 @@ class BusService implements OwnedBus {
     this.#draining = true;
     this.#cancelSkippedCheck();
     this.#jobs.stop();
+    const background = this.#background.stop();
     await this.#subscriptions.stop(deadline);
     await Promise.all([...this.#context.transports.values()].map(({ transport }) => transport.close(deadline)));
+    await background;
     await putBusRecord(this.#context, { endedCleanly: true });
   }
 
@@ -240,7 +273,7 @@ class BusService implements OwnedBus {
 
   async #announceSkipped(): Promise<void> {
     for (const entry of this.#subscriptions.all()) {
-      const { skipped } = await entry.topic.transport.stats(entry.topic.plan.address, entry.group);
+      const { skipped } = await entry.stats();
       const known = this.#skipped.get(entry.id) ?? 0;
       this.#skipped.set(entry.id, skipped);
       if (skipped > known) {
@@ -248,5 +281,14 @@ class BusService implements OwnedBus {
         await this.#ops.say("subscription.skipped", entry.subscription, detail);
       }
     }
+  }
+}
+
+/** What a transport fails with, as users see it. */
+async function asUser<T>(work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    throw asPulsebusError(error);
   }
 }

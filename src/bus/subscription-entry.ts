@@ -1,20 +1,17 @@
 /**
  * One subscription while the bus runs: the durable record, and the runner that works for it unless it is detached.
+ * Until it is in service, its task says what is missing.
  */
 import { DeliveryCounters } from "../delivery/counters.ts";
-import { deliveryId } from "../delivery/delivery-id.ts";
-import { type Outcome, outcomeRing } from "../delivery/outcome.ts";
+import { outcomeRing } from "../delivery/outcome.ts";
 import { SubscriptionRunner } from "../delivery/runner.ts";
 import type { Event } from "../event/event.ts";
-import { REPLACE_GRACE_MS } from "../limits.ts";
 import type { Sink, SinkResult } from "../sink/port.ts";
-import { openReplySink } from "../sink/reply.ts";
-import { openTopicSink } from "../sink/topic.ts";
-import { openTransformSink } from "../sink/transform.ts";
 import type { MovedDeadLetter } from "../store/port.ts";
-import type { SinkAddress, Subscription, SubscriptionInput } from "../subscription/subscription.ts";
+import type { Subscription } from "../subscription/subscription.ts";
+import type { GroupStats } from "../transport/port.ts";
+import type { Task } from "./background.ts";
 import type {
-  Origin,
   RecentOutcome,
   SubscriptionSnapshot,
   SubscriptionState,
@@ -22,15 +19,20 @@ import type {
   SubscriptionView,
 } from "./bus.ts";
 import { type BusContext, groupName } from "./context.ts";
-import type { Topic, Topics } from "./topics.ts";
+import { recentOutcome, runningOutcome } from "./recent-outcomes.ts";
+import type { SubscriptionRecord } from "./subscription-records.ts";
+import { SubscriptionSinks } from "./subscription-sinks.ts";
+import type { Topic } from "./topic.ts";
+import type { Topics } from "./topics.ts";
+import { toldInTime } from "./transport-stats.ts";
 
-/** What the store keeps of a subscription. */
-export interface SubscriptionRecord {
-  readonly input: SubscriptionInput & { readonly id: string };
-  readonly origin: Origin;
-  readonly state: "provisioning" | "ready" | "deleting";
-  /** Why it is paused, or absent. */
-  readonly paused?: string;
+export interface EntryDefinition {
+  readonly subscription: Subscription;
+  readonly record: SubscriptionRecord;
+  readonly revision: number;
+  readonly detached: boolean;
+  /** From the store, as a process before left it. */
+  readonly isRestored: boolean;
 }
 
 export interface EntryEvents {
@@ -42,9 +44,12 @@ export interface EntryEvents {
 export class SubscriptionEntry {
   readonly #context: BusContext;
   readonly #topics: Topics;
+  readonly #sinks: SubscriptionSinks;
   readonly #events: EntryEvents;
   readonly #counters = new DeliveryCounters();
   readonly #outcomes = outcomeRing();
+  /** As the transport told last. */
+  #skipped = 0;
   #runner: SubscriptionRunner | undefined;
   /** Ends the use of the breaker that is shared by all who deliver there. */
   #leaveOrigin: () => void = () => undefined;
@@ -53,25 +58,21 @@ export class SubscriptionEntry {
   revision: number;
   /** It vanished from the configuration file: kept, shown, not consumed. */
   detached: boolean;
+  /** What the transport has to confirm, or had to. */
+  task: Task | undefined;
+  /** Whether the transport was asked for the group, by this process or one before. */
+  mayHaveGroup: boolean;
 
-  constructor(
-    context: BusContext,
-    topics: Topics,
-    events: EntryEvents,
-    state: {
-      readonly subscription: Subscription;
-      readonly record: SubscriptionRecord;
-      readonly revision: number;
-      readonly detached: boolean;
-    },
-  ) {
+  constructor(context: BusContext, topics: Topics, events: EntryEvents, definition: EntryDefinition) {
     this.#context = context;
     this.#topics = topics;
+    this.#sinks = new SubscriptionSinks(context, topics);
     this.#events = events;
-    this.subscription = state.subscription;
-    this.record = state.record;
-    this.revision = state.revision;
-    this.detached = state.detached;
+    this.subscription = definition.subscription;
+    this.record = definition.record;
+    this.revision = definition.revision;
+    this.detached = definition.detached;
+    this.mayHaveGroup = definition.isRestored;
   }
 
   get id(): string {
@@ -87,34 +88,55 @@ export class SubscriptionEntry {
   }
 
   get state(): SubscriptionState {
+    if (this.record.state === "deleting") return "deleting";
     if (this.detached) return "detached";
+    if (this.record.state === "provisioning" || this.#runner === undefined) return "provisioning";
     if (this.record.paused !== undefined) return "paused";
-    return this.#runner?.failing === undefined ? "active" : "failing";
+    return this.#runner.failing === undefined ? "active" : "failing";
   }
 
-  get #reason(): string | undefined {
-    if (this.detached) return "it is no longer in the configuration file; delete it, or put it back";
-    return this.record.paused ?? this.#runner?.failing;
+  /** Why it is not active. */
+  get reason(): string | undefined {
+    switch (this.state) {
+      case "deleting":
+      case "provisioning":
+        return this.task?.fault?.message;
+      case "detached":
+        return "it is no longer in the configuration file; delete it, or put it back";
+      default:
+        return this.record.paused ?? this.#runner?.failing;
+    }
   }
 
-  /** Opens consumer and sinks and starts the runner. */
-  async start(): Promise<void> {
+  /** Opens consumer and sinks and starts the runner. Throws while one of its topics is not there. */
+  async start(signal: AbortSignal): Promise<void> {
+    const topic = this.topic.requireReady();
     this.applyHoldBack();
     if (this.detached) return;
+    const { sink, forwardSink } = await this.#sinks.openAll(this.subscription);
+    if (signal.aborted) {
+      await Promise.all([sink.close(), forwardSink?.close()]);
+      return;
+    }
+    this.#runner = this.#openRunner(topic, sink, forwardSink);
+    await this.#startRunner(this.#runner);
+    this.applyHoldBack();
+  }
+
+  #openRunner(topic: Topic, sink: Sink, forwardSink: Sink | undefined): SubscriptionRunner {
     const { store, clock, random, logger, engine } = this.#context;
-    const { deadLetterSink, breaker } = this.subscription.policy;
-    const { topic, subscription } = this;
-    const origin = engine.breakers.join(subscription.sink, breaker);
+    const { subscription } = this;
+    const origin = engine.breakers.join(subscription.sink, subscription.policy.breaker);
     this.#leaveOrigin();
     this.#leaveOrigin = origin.leave;
-    const runner = new SubscriptionRunner({
+    return new SubscriptionRunner({
       subscription,
       consumer: topic.transport.consumer(topic.plan.address, this.group, {
         matcher: subscription.matcher,
         leniency: (name) => topic.tolerated(name),
       }),
-      sink: await this.#openSink(subscription.replyTopic),
-      forwardSink: deadLetterSink && (await this.#openAddress(deadLetterSink)),
+      sink,
+      forwardSink,
       store,
       clock,
       random,
@@ -130,8 +152,18 @@ export class SubscriptionEntry {
         this.#events.onHealth(this, failing);
       },
     });
-    this.#runner = runner;
-    await runner.start(this.record.paused !== undefined);
+  }
+
+  async #startRunner(runner: SubscriptionRunner): Promise<void> {
+    try {
+      await runner.start(this.record.paused !== undefined);
+    } catch (error) {
+      await this.stop(this.#context.clock.now());
+      throw error;
+    }
+    // It may have been paused or resumed meanwhile.
+    if (this.record.paused === undefined) runner.resume();
+    else runner.pause();
   }
 
   async stop(deadline: number): Promise<void> {
@@ -140,12 +172,6 @@ export class SubscriptionEntry {
     await runner?.stop(deadline);
     this.#leaveOrigin();
     this.#leaveOrigin = () => undefined;
-  }
-
-  /** Takes a new definition into service; what runs gets a moment to finish, the rest is parked. */
-  async restart(): Promise<void> {
-    await this.stop(this.#context.clock.now() + REPLACE_GRACE_MS);
-    await this.start();
   }
 
   pause(): void {
@@ -170,46 +196,9 @@ export class SubscriptionEntry {
     this.topic.transport.holdBack(this.topic.plan.address, this.group, mode);
   }
 
-  /** Where the subscription delivers, with all that stands in front. */
-  async #openSink(replyTopic: string | undefined): Promise<Sink> {
-    const { sink: address, transform, policy } = this.subscription;
-    const sink = replyTopic === undefined ? await this.#openAddress(address) : await this.#openReplySink(replyTopic);
-    if (transform === undefined) return sink;
-    const { transformer } = this.#context;
-    return openTransformSink({ sink, transformer, expression: transform, timeoutMs: policy.timeoutMs });
-  }
-
-  async #openReplySink(replyTopic: string): Promise<Sink> {
-    const { strict, counters } = await this.#topics.open(replyTopic);
-    return openReplySink({
-      sink: await this.#openAddress(this.subscription.sink, true),
-      replies: await this.#openAddress({ kind: "topic", topic: replyTopic }),
-      decoding: {
-        strict,
-        leniency: (name) => {
-          counters.leniencies[name] = (counters.leniencies[name] ?? 0) + 1;
-        },
-      },
-    });
-  }
-
-  async #openAddress(address: SinkAddress, wantsReply = false): Promise<Sink> {
-    if (address.kind === "webhook") return this.#context.openWebhook(this.subscription, address, wantsReply);
-    const target = await this.#topics.open(address.topic);
-    return openTopicSink({
-      // The one of now: its settings may have changed since.
-      publish: (events) => (this.#topics.get(address.topic) ?? target).publish(events),
-      sourcePlace: await this.topic.place(),
-      targetPlace: await target.place(),
-      maxHops: this.#context.plan.limits.maxHops,
-      timeoutMs: this.subscription.policy.timeoutMs,
-      clock: this.#context.clock,
-    });
-  }
-
   /** Makes one attempt with this event, outside topic and policy, and asks for no reply. */
   async test(event: Event): Promise<SinkResult | undefined> {
-    const sink = await this.#openSink(undefined);
+    const sink = await this.#sinks.open(this.subscription, undefined);
     try {
       const [result] = await sink.deliver(
         [{ id: this.#context.newId(), event, attempt: 1 }],
@@ -227,13 +216,13 @@ export class SubscriptionEntry {
   }
 
   async #status(): Promise<SubscriptionStatus> {
-    const stats = await this.topic.transport.stats(this.topic.plan.address, this.group);
+    const stats = await this.stats();
     const counts = await this.#rowCounts();
     const { attempts, delivered, loopDropped } = this.#counters;
     const { errors } = this.subscription.filter;
     return {
       state: this.state,
-      reason: this.#reason,
+      reason: this.reason,
       backlog: stats.backlog,
       oldestAt: stats.oldestAt,
       inFlight: this.#runner?.inFlight ?? 0,
@@ -256,7 +245,7 @@ export class SubscriptionEntry {
       id: this.id,
       topic: this.subscription.topic,
       state: this.state,
-      stats: await this.topic.transport.stats(this.topic.plan.address, this.group),
+      stats: await this.stats(),
       inFlight: this.#runner?.inFlight ?? 0,
       ...(await this.#rowCounts()),
       breaker: this.#runner?.breaker ?? "closed",
@@ -270,35 +259,31 @@ export class SubscriptionEntry {
     };
   }
 
+  /** What the transport tells of the group now, as far as it can be reached. */
+  async stats(): Promise<GroupStats> {
+    const unknown = { backlog: undefined, oldestAt: undefined, skipped: this.#skipped };
+    const topic = this.#topics.get(this.subscription.topic);
+    if (this.record.state !== "ready" || topic?.state !== "ready") return unknown;
+    const telling = topic.transport.stats(topic.plan.address, this.group);
+    const told = await toldInTime(this.#context.clock, telling, unknown);
+    this.#skipped = told.skipped;
+    return told;
+  }
+
   async #rowCounts(): Promise<Pick<SubscriptionStatus, "parked" | "scheduled" | "deadLetters">> {
     const { parked, scheduled, deadLetters } = this.#runner ?? (await this.#context.store.counts(this.id));
     return { parked, scheduled, deadLetters };
   }
 
   inFlight(): RecentOutcome[] {
-    return [...(this.#runner?.running ?? [])].map((attempt) => ({
-      deliveryId: attempt.id,
-      eventId: attempt.event.id,
-      eventSource: attempt.event.source,
-      eventType: attempt.event.type,
-      position: attempt.position,
-      outcome: "in-flight",
-      attempt: attempt.attempt,
-      status: undefined,
-      at: attempt.startedAt,
-    }));
+    return [...(this.#runner?.running ?? [])].map(runningOutcome);
   }
 
   recent(): RecentOutcome[] {
-    return this.#outcomes.newestFirst().map((outcome) => this.#named(outcome));
+    return this.#outcomes.newestFirst().map((outcome) => recentOutcome(this.id, outcome));
   }
 
   recentAt(position: string): RecentOutcome | undefined {
-    const outcome = this.#outcomes.newestFirst().find((candidate) => candidate.position === position);
-    return outcome && this.#named(outcome);
-  }
-
-  #named(outcome: Outcome): RecentOutcome {
-    return { ...outcome, deliveryId: deliveryId(this.id, outcome.position) };
+    return this.recent().find((candidate) => candidate.position === position);
   }
 }

@@ -1,37 +1,53 @@
 /**
  * The subscriptions: durable resources and the runners that work for them.
  *
- * Creating: write the record as `provisioning`, create the group on the transport, write `ready`, start the runner.
- * Deleting: write `deleting`, stop the runner, delete group and rows, delete the record. A crash in between leaves the
- * record, and the next start carries on from there. All changes of one subscription happen one after the other.
+ *   provisioning ── the transport has the group ──▶ ready ── delete ──▶ deleting ── group and rows are gone ──▶ (gone)
+ *         └──────────────────────────────────────── delete ────────────────▲
+ *
+ * Creating and deleting write the intent first (`provisioning`, `deleting`), and ask the transport in the background
+ * until it confirms; whoever asked waits for that for a while, and what was created in vain is deleted again. A crash
+ * leaves the intent, and the next start carries on from there. Taking into service, which opens sinks and starts the
+ * runner, is repeated like that too: it needs the places of the topics. All changes of one subscription happen one after
+ * the other; its record is also written by its task.
  */
+
 import { validateSubscriptionInput } from "../config/schema.ts";
+import { EMBEDDED } from "../config/transports.ts";
 import { PulsebusError } from "../errors.ts";
-import { SUBSCRIPTIONS_MAX } from "../limits.ts";
+import { BROKER_GRACE_MS, BROKER_WAIT_MS_MAX, REPLACE_GRACE_MS, SUBSCRIPTIONS_MAX } from "../limits.ts";
 import type { Page } from "../store/port.ts";
 import { resolveSubscription } from "../subscription/resolve.ts";
 import type { Subscription } from "../subscription/subscription.ts";
+import type { Background, Step, Task } from "./background.ts";
 import type { Origin } from "./bus.ts";
-import { asPulsebusError, type BusContext, groupName } from "./context.ts";
+import { asPulsebusError, type BusContext, stillOpen } from "./context.ts";
+import { Expiries } from "./expiries.ts";
 import { KeyedQueue } from "./keyed-queue.ts";
 import type { Ops } from "./ops.ts";
 import { type PageRequest, pageOfNames } from "./paging.ts";
-import { type EntryEvents, SubscriptionEntry, type SubscriptionRecord } from "./subscription-entry.ts";
+import { checkFree, checkNotDeleting, checkRevision, checkSameIdentity, checkWritable } from "./subscription-checks.ts";
+import { type EntryDefinition, type EntryEvents, SubscriptionEntry } from "./subscription-entry.ts";
+import { type SubscriptionRecord, SubscriptionRecords } from "./subscription-records.ts";
 import type { Topics } from "./topics.ts";
 
 export class Subscriptions {
   readonly #context: BusContext;
   readonly #topics: Topics;
   readonly #ops: Ops;
+  readonly #background: Background;
   readonly #entries = new Map<string, SubscriptionEntry>();
   readonly #queue = new KeyedQueue();
-  readonly #expiries = new Map<string, () => void>();
+  readonly #records: SubscriptionRecords;
+  readonly #expiries: Expiries;
   readonly #events: EntryEvents;
 
-  constructor(context: BusContext, topics: Topics, ops: Ops) {
+  constructor(context: BusContext, topics: Topics, ops: Ops, background: Background) {
     this.#context = context;
     this.#topics = topics;
     this.#ops = ops;
+    this.#background = background;
+    this.#records = new SubscriptionRecords(context.store);
+    this.#expiries = new Expiries(context.clock);
     this.#events = {
       onPause: (entry, reason) => this.#inBackground("pausing", this.pause(entry.id, reason)),
       onHealth: (entry, failing) => {
@@ -41,16 +57,19 @@ export class Subscriptions {
     };
   }
 
-  /** Brings back what the store holds, finishes what a crash cut off, applies the configuration, and starts all. */
-  async load(configured: readonly Subscription[]): Promise<void> {
+  /**
+   * Brings back what the store holds, applies the configuration, and takes all into service. Answers what has to be
+   * confirmed for that. Throws for a configuration that can't be applied.
+   */
+  async load(configured: readonly Subscription[]): Promise<readonly Task[]> {
     const inFile = new Map(configured.map((subscription) => [subscription.id, subscription]));
-    for (const { json, revision } of await this.#context.store.resources("subscription")) {
-      const record = JSON.parse(json) as SubscriptionRecord;
-      if (record.state === "deleting") await this.#removeGroup(record);
-      else await this.#restore(record, revision, inFile);
-    }
+    for (const { record, revision } of await this.#records.all()) await this.#restore(record, revision, inFile);
     for (const subscription of configured) await this.#apply(subscription);
-    await Promise.all([...this.#entries.values()].map((entry) => entry.start()));
+    return [...this.#entries.values()].flatMap((entry) => {
+      if (entry.state !== "deleting") return [this.#serve(entry)];
+      this.#remove(entry, inFile.get(entry.id));
+      return [];
+    });
   }
 
   get(id: string): SubscriptionEntry {
@@ -79,28 +98,25 @@ export class Subscriptions {
   async create(input: unknown): Promise<SubscriptionEntry> {
     const subscription = await this.#resolve(input, this.#context.newId);
     return this.#queue.run(subscription.id, async () => {
-      if (this.#entries.has(subscription.id)) {
-        throw new PulsebusError("conflict", `subscription "${subscription.id}" exists: change it with PUT`, {
-          at: "/id",
-        });
-      }
+      checkFree(this.#entries.get(subscription.id));
       await this.#openTopics(subscription);
-      const entry = await this.#provision(subscription, "api");
-      await entry.start();
+      const entry = await this.#add(subscription, "api");
+      await this.#createGroup(entry);
+      await this.#serve(entry).tried(BROKER_WAIT_MS_MAX);
       return entry;
     });
   }
 
   replace(id: string, input: unknown, revision: number | undefined): Promise<SubscriptionEntry> {
     return this.#queue.run(id, async () => {
-      const entry = this.get(id);
+      const entry = this.#changeable(id);
       checkWritable(entry);
       checkRevision(entry, revision);
       const subscription = await this.#resolve(input, () => id);
       checkSameIdentity(entry, subscription);
       await this.#openTopics(subscription);
       await this.#take(entry, subscription, entry.record.origin);
-      await entry.restart();
+      await this.#serve(entry).tried(BROKER_WAIT_MS_MAX);
       return entry;
     });
   }
@@ -108,21 +124,21 @@ export class Subscriptions {
   delete(id: string, revision: number | undefined): Promise<void> {
     return this.#queue.run(id, async () => {
       const entry = this.get(id);
-      if (!entry.detached) checkWritable(entry);
-      checkRevision(entry, revision);
-      await this.#save({ ...entry.record, state: "deleting" }, entry.revision);
-      this.#expiries.get(id)?.();
-      await entry.stop(this.#context.clock.now());
-      await this.#removeGroup(entry.record);
-      this.#entries.delete(id);
+      if (entry.state !== "deleting") {
+        if (!entry.detached) checkWritable(entry);
+        checkRevision(entry, revision);
+        await this.#beginDeletion(entry);
+      }
+      const outcome = await entry.task?.outcome(BROKER_WAIT_MS_MAX);
+      if (outcome !== "confirmed") throw stillOpen(`subscription "${id}" is being deleted`, entry.reason);
     });
   }
 
   pause(id: string, reason: string): Promise<SubscriptionEntry> {
     return this.#queue.run(id, async () => {
-      const entry = this.get(id);
+      const entry = this.#changeable(id);
       if (entry.record.paused !== undefined) return entry;
-      await this.#setRecord(entry, { ...entry.record, paused: reason });
+      await this.#records.change(entry, (record) => ({ ...record, paused: reason }));
       entry.pause();
       await this.#ops.say("subscription.paused", entry.subscription, reason);
       return entry;
@@ -131,10 +147,9 @@ export class Subscriptions {
 
   resume(id: string): Promise<SubscriptionEntry> {
     return this.#queue.run(id, async () => {
-      const entry = this.get(id);
+      const entry = this.#changeable(id);
       if (entry.record.paused === undefined) return entry;
-      const { paused: _, ...record } = entry.record;
-      await this.#setRecord(entry, record);
+      await this.#records.change(entry, ({ paused: _, ...record }) => record);
       entry.resume();
       await this.#ops.say("subscription.resumed", entry.subscription, "resumed");
       return entry;
@@ -142,7 +157,7 @@ export class Subscriptions {
   }
 
   async stop(deadline: number): Promise<void> {
-    for (const cancel of this.#expiries.values()) cancel();
+    this.#expiries.cancelAll();
     await Promise.all([...this.#entries.values()].map((entry) => entry.stop(deadline)));
   }
 
@@ -155,11 +170,10 @@ export class Subscriptions {
   }
 
   async #restore(record: SubscriptionRecord, revision: number, inFile: Map<string, Subscription>): Promise<void> {
-    const { input, origin } = record;
+    const { input, origin, state } = record;
     const subscription = resolveSubscription(input, { id: () => input.id });
-    const detached = origin === "config" && !inFile.has(input.id);
-    const entry = this.#add(subscription, record, revision, detached);
-    if (record.state === "provisioning") await this.#createGroup(entry);
+    const detached = state !== "deleting" && origin === "config" && !inFile.has(input.id);
+    this.#open({ subscription, record, revision, detached, isRestored: true });
     if (detached)
       await this.#ops.say("subscription.detached", subscription, "it is no longer in the configuration file");
   }
@@ -167,68 +181,99 @@ export class Subscriptions {
   /** A subscription of the configuration file, which wins over one of the same id made through the API. */
   async #apply(subscription: Subscription): Promise<void> {
     const entry = this.#entries.get(subscription.id);
-    if (entry === undefined) return void (await this.#provision(subscription, "config"));
+    if (entry === undefined) return void (await this.#add(subscription, "config"));
+    if (entry.state === "deleting") return;
     checkSameIdentity(entry, subscription);
     const unchanged = JSON.stringify(entry.record.input) === JSON.stringify(subscription.input);
     if (entry.record.origin !== "config" || !unchanged) await this.#take(entry, subscription, "config");
   }
 
-  async #provision(subscription: Subscription, origin: Origin): Promise<SubscriptionEntry> {
+  #changeable(id: string): SubscriptionEntry {
+    const entry = this.get(id);
+    checkNotDeleting(entry);
+    return entry;
+  }
+
+  /** Writes the intent to have it. */
+  async #add(subscription: Subscription, origin: Origin): Promise<SubscriptionEntry> {
     if (this.#entries.size >= SUBSCRIPTIONS_MAX) {
       throw new PulsebusError("conflict", `there are ${SUBSCRIPTIONS_MAX} subscriptions, which is the most`);
     }
     const record: SubscriptionRecord = { input: subscription.input, origin, state: "provisioning" };
-    await this.#save(record, 1);
-    const entry = this.#add(subscription, record, 1, false);
-    try {
-      await this.#createGroup(entry);
-    } catch (error) {
-      this.#entries.delete(entry.id);
-      await this.#removeGroup(record).catch(() => this.#save({ ...record, state: "deleting" }, 1));
-      throw asPulsebusError(error);
-    }
-    return entry;
+    await this.#records.put(record, 1);
+    return this.#open({ subscription, record, revision: 1, detached: false, isRestored: false });
   }
 
-  #add(subscription: Subscription, record: SubscriptionRecord, revision: number, detached: boolean): SubscriptionEntry {
-    const state = { subscription, record, revision, detached };
-    const entry = new SubscriptionEntry(this.#context, this.#topics, this.#events, state);
+  #open(definition: EntryDefinition): SubscriptionEntry {
+    const entry = new SubscriptionEntry(this.#context, this.#topics, this.#events, definition);
     this.#entries.set(entry.id, entry);
-    this.#armExpiry(entry);
+    if (entry.state !== "deleting") this.#armExpiry(entry);
     return entry;
   }
 
+  /** Waits until the transport has the group; else nothing of the subscription is left. */
   async #createGroup(entry: SubscriptionEntry): Promise<void> {
-    const { transport, plan } = entry.topic;
-    await transport.createGroup(plan.address, entry.group, { at: entry.subscription.policy.from });
-    await this.#setRecord(entry, { ...entry.record, state: "ready" });
+    const task = this.#repeat(entry, () => this.#ensureGroup(entry));
+    const outcome = await task.outcome(BROKER_WAIT_MS_MAX);
+    if (outcome === "confirmed") return;
+    const { fault } = task;
+    await this.#beginDeletion(entry);
+    await entry.task?.tried(BROKER_GRACE_MS);
+    if (outcome === "refused") throw asPulsebusError(fault);
+    throw stillOpen(`subscription "${entry.id}" was not created`, fault?.message);
   }
 
-  /** Also finishes a deletion that a crash cut off; the topic may be gone by then. */
-  async #removeGroup({ input }: SubscriptionRecord): Promise<void> {
-    const topic = this.#topics.get(input.topic);
-    await topic?.transport.deleteGroup(topic.plan.address, groupName(this.#context, input.id));
-    await this.#context.store.deleteDeliveries(input.id);
-    await this.#context.store.deleteResource("subscription", input.id);
+  async #ensureGroup(entry: SubscriptionEntry): Promise<void> {
+    if (entry.record.state !== "provisioning") return;
+    const { transport, plan } = entry.topic.requireReady();
+    entry.mayHaveGroup = true;
+    await transport.createGroup(plan.address, entry.group, { at: entry.subscription.policy.from });
+    await this.#records.change(entry, (record) =>
+      record.state === "provisioning" ? { ...record, state: "ready" } : record,
+    );
+  }
+
+  /** Takes it into service, or a new definition of it; what runs gets a moment to finish, the rest is parked. */
+  #serve(entry: SubscriptionEntry): Task {
+    return this.#repeat(entry, async (signal) => {
+      await entry.stop(this.#context.clock.now() + REPLACE_GRACE_MS);
+      await this.#ensureGroup(entry);
+      await entry.start(signal);
+    });
+  }
+
+  async #beginDeletion(entry: SubscriptionEntry): Promise<void> {
+    await this.#records.change(entry, (record) => ({ ...record, state: "deleting" }));
+    this.#expiries.cancel(entry.id);
+    this.#remove(entry, undefined);
+  }
+
+  /** `again` is what the configuration says of the id. The topic may be gone by now. */
+  #remove(entry: SubscriptionEntry, again: Subscription | undefined): void {
+    this.#repeat(entry, async () => {
+      await entry.stop(this.#context.clock.now());
+      const topic = this.#topics.get(entry.subscription.topic);
+      if (entry.mayHaveGroup) await topic?.transport.deleteGroup(topic.plan.address, entry.group);
+      await this.#records.delete(entry.id);
+      this.#entries.delete(entry.id);
+      if (again !== undefined) this.#serve(await this.#add(again, "config"));
+    });
+  }
+
+  #repeat(entry: SubscriptionEntry, step: Step): Task {
+    const transport = this.#topics.get(entry.subscription.topic)?.plan.transport ?? EMBEDDED;
+    const task = this.#background.repeat(`subscription "${entry.id}"`, transport, step);
+    entry.task = task;
+    return task;
   }
 
   /** Stores a new definition; its first use is the next start. */
   async #take(entry: SubscriptionEntry, subscription: Subscription, origin: Origin): Promise<void> {
     entry.revision += 1;
-    await this.#setRecord(entry, { ...entry.record, input: subscription.input, origin });
+    await this.#records.change(entry, (record) => ({ ...record, input: subscription.input, origin }));
     entry.subscription = subscription;
     entry.detached = false;
     this.#armExpiry(entry);
-  }
-
-  async #setRecord(entry: SubscriptionEntry, record: SubscriptionRecord): Promise<void> {
-    await this.#save(record, entry.revision);
-    entry.record = record;
-  }
-
-  #save(record: SubscriptionRecord, revision: number): Promise<void> {
-    const { store } = this.#context;
-    return store.putResource("subscription", { name: record.input.id, revision, json: JSON.stringify(record) });
   }
 
   /** The topic to read, and the one to write for a topic sink, must be there; a publish could create them too. */
@@ -240,46 +285,12 @@ export class Subscriptions {
     }
   }
 
-  #armExpiry(entry: SubscriptionEntry): void {
-    this.#expiries.get(entry.id)?.();
-    this.#expiries.delete(entry.id);
-    const { expiresAt } = entry.subscription;
-    if (expiresAt === undefined) return;
-    const { clock } = this.#context;
-    const expire = (): void => this.#inBackground("expiring", this.delete(entry.id, undefined));
-    this.#expiries.set(entry.id, clock.timer(Math.max(0, expiresAt - clock.now()), expire));
+  #armExpiry({ id, subscription }: SubscriptionEntry): void {
+    const expire = (): void => this.#inBackground("expiring", this.delete(id, undefined));
+    this.#expiries.set(id, subscription.expiresAt, expire);
   }
 
   #inBackground(what: string, task: Promise<unknown>): void {
     task.catch((error: unknown) => this.#context.logger.error({ error: String(error) }, `${what} failed`));
-  }
-}
-
-function checkWritable(entry: SubscriptionEntry): void {
-  if (entry.record.origin !== "config") return;
-  throw new PulsebusError(
-    "read-only",
-    `subscription "${entry.id}" belongs to the configuration file: change it there and restart`,
-  );
-}
-
-function checkRevision(entry: SubscriptionEntry, revision: number | undefined): void {
-  if (revision === undefined || revision === entry.revision) return;
-  throw new PulsebusError(
-    "precondition-failed",
-    `subscription "${entry.id}" is at revision ${entry.revision} by now: read it again and repeat the change`,
-  );
-}
-
-function checkSameIdentity(entry: SubscriptionEntry, subscription: Subscription): void {
-  if (subscription.id !== entry.id) {
-    throw new PulsebusError("conflict", `the id is "${entry.id}" and can't be changed`, { at: "/id" });
-  }
-  if (subscription.topic !== entry.subscription.topic) {
-    throw new PulsebusError(
-      "conflict",
-      `subscription "${entry.id}" reads topic "${entry.subscription.topic}", which can't be changed: create another one`,
-      { at: "/topic" },
-    );
   }
 }

@@ -1,102 +1,60 @@
 /**
  * The topics: durable resources, each bound to a transport and a native address.
  *
- * Creating and deleting write the intent first (`provisioning`, `deleting`), then ask the transport, then confirm; a
- * crash in between leaves the intent, and the next start carries it out. A topic's transport and address never change:
- * that would leave its subscriptions behind.
+ *   provisioning ── the transport has it ──▶ ready ── delete ──▶ deleting ── the transport has it no more ──▶ (gone)
+ *         └───────────────────────────────── delete ────────────────▲
+ *
+ * Creating and deleting write the intent first (`provisioning`, `deleting`), and ask the transport in the background
+ * until it confirms; whoever asked waits for that for a while. A crash leaves the intent, and the next start carries it
+ * out. What a start finds as `ready` is provisioned again, since its settings may have changed. A topic's transport and
+ * address never change: that would leave its subscriptions behind.
  */
-
 import { capabilityFault } from "../config/capability-faults.ts";
 import type { TopicPlan } from "../config/plan.ts";
 import { resolveTopic } from "../config/topic.ts";
 import { PulsebusError } from "../errors.ts";
-import type { Event } from "../event/event.ts";
-import type { Leniency } from "../event/leniency.ts";
-import { PUBLISH_TIMEOUT_MS, TOPICS_MAX } from "../limits.ts";
+import { BROKER_WAIT_MS_MAX, TOPICS_MAX } from "../limits.ts";
 import { joinPointer } from "../pointer.ts";
 import type { Page } from "../store/port.ts";
-import type { Publisher, PublishResult, Transport } from "../transport/port.ts";
-import type { OpenTopic, Origin, TopicCounters, TopicView } from "./bus.ts";
-import { asPulsebusError, type BusContext, transportOf } from "./context.ts";
+import type { Background, Task } from "./background.ts";
+import type { TopicState } from "./bus.ts";
+import { asPulsebusError, type BusContext, stillOpen, transportOf } from "./context.ts";
 import { KeyedQueue } from "./keyed-queue.ts";
 import { type PageRequest, pageOfNames } from "./paging.ts";
+import { Topic, type TopicRecord } from "./topic.ts";
 
-interface TopicRecord {
-  readonly plan: TopicPlan;
-  readonly origin: Origin;
-  readonly state: "provisioning" | "ready" | "deleting";
-}
-
-/** A topic that is ready for use; also what the publish path holds. */
-export class Topic implements OpenTopic {
-  readonly plan: TopicPlan;
-  readonly origin: Origin;
-  readonly transport: Transport;
-  readonly name: string;
-  readonly strict: boolean;
-  readonly dedupes: boolean;
-  readonly counters: TopicCounters;
-  readonly publisher: Publisher;
-  readonly #now: () => number;
-
-  constructor(
-    record: Pick<TopicRecord, "plan" | "origin">,
-    transport: Transport,
-    { now, counters }: { readonly now: () => number; readonly counters: TopicCounters },
-  ) {
-    this.plan = record.plan;
-    this.origin = record.origin;
-    this.name = record.plan.name;
-    this.strict = record.plan.settings.strict;
-    this.dedupes = record.plan.settings.dedupe !== undefined;
-    this.counters = counters;
-    this.transport = transport;
-    this.publisher = transport.publisher(record.plan.address);
-    this.#now = now;
-  }
-
-  /** Reading an event of this topic needed a leniency. */
-  tolerated(name: Leniency): void {
-    const { leniencies } = this.counters;
-    leniencies[name] = (leniencies[name] ?? 0) + 1;
-  }
-
-  publish(events: readonly Event[]): Promise<readonly PublishResult[]> {
-    const results = this.publisher.publish(events, this.#now() + PUBLISH_TIMEOUT_MS);
-    return this.dedupes ? results.then((all) => this.#countDuplicates(all)) : results;
-  }
-
-  #countDuplicates(results: readonly PublishResult[]): readonly PublishResult[] {
-    for (const result of results) if (result.ok && result.duplicate) this.counters.duplicates += 1;
-    return results;
-  }
-
-  place(): Promise<string> {
-    const { place, address } = this.plan;
-    return place === undefined ? this.transport.place(address) : Promise.resolve(place);
-  }
-}
+type Definition = Pick<TopicRecord, "plan" | "origin">;
 
 export class Topics {
   readonly #context: BusContext;
+  readonly #background: Background;
   readonly #topics = new Map<string, Topic>();
   readonly #queue = new KeyedQueue();
   /** Publishes that wait for the same topic to be created. */
   readonly #creating = new Map<string, Promise<Topic>>();
 
-  constructor(context: BusContext) {
+  constructor(context: BusContext, background: Background) {
     this.#context = context;
+    this.#background = background;
   }
 
-  /** Brings back what the store holds, finishes what a crash cut off, and applies the configuration. */
-  async load(configured: readonly TopicPlan[], internal: readonly TopicPlan[]): Promise<void> {
-    for (const { name, json } of await this.#context.store.resources("topic")) {
-      const record = JSON.parse(json) as TopicRecord;
-      if (record.state === "deleting") await this.#remove(name, record);
-      else await this.#provision(record, record.state === "provisioning");
+  /**
+   * Brings back what the store holds and applies the configuration. Answers what transports have to confirm. Throws for
+   * a configuration that can't be applied.
+   */
+  async load(configured: readonly TopicPlan[], internal: readonly TopicPlan[]): Promise<readonly Task[]> {
+    const wanted = new Map<string, Definition>();
+    for (const plan of internal) wanted.set(plan.name, { plan, origin: "internal" });
+    for (const plan of configured) {
+      const feasible = this.#feasible(plan, joinPointer("/topics", plan.name));
+      wanted.set(plan.name, { plan: feasible, origin: "config" });
     }
-    for (const plan of internal) await this.#apply(plan, "internal");
-    for (const plan of configured) await this.#apply(this.#feasible(plan, joinPointer("/topics", plan.name)), "config");
+    for (const { name, json } of await this.#context.store.resources("topic")) {
+      const stored = JSON.parse(json) as TopicRecord;
+      await this.#restore(stored, wanted.get(name));
+    }
+    for (const [name, definition] of wanted) if (!this.#topics.has(name)) await this.#add(definition);
+    return [...this.#topics.values()].flatMap((topic) => this.#resume(topic, wanted.get(topic.name)));
   }
 
   get(name: string): Topic | undefined {
@@ -107,10 +65,10 @@ export class Topics {
     return this.#topics;
   }
 
-  /** The topic, created when the configuration says that a publish does that. */
+  /** The topic, created when the configuration says that a publish does that. Throws for one that is being deleted. */
   open(name: string): Topic | Promise<Topic> {
     const topic = this.#topics.get(name);
-    if (topic !== undefined) return topic;
+    if (topic !== undefined) return refuseDeleting(topic);
     if (this.#context.plan.topicCreation === "onPublish") return this.#createOnPublish(name);
     throw this.#unknown(name);
   }
@@ -126,19 +84,19 @@ export class Topics {
     return { items: items.map((name) => this.require(name)), next };
   }
 
-  async view(topic: Topic): Promise<TopicView> {
-    return { plan: topic.plan, origin: topic.origin, stats: await topic.transport.topicStats(topic.plan.address) };
-  }
-
   create(name: string, input: unknown): Promise<{ created: boolean; topic: Topic }> {
     const plan = this.#feasible(resolveTopic(name, input, this.#context.plan.topicDefaults), "");
     return this.#queue.run(name, async () => {
       const existing = this.#topics.get(name);
       if (existing === undefined) return { created: true, topic: await this.#create({ plan, origin: "api" }) };
-      if (isPlainPut(input) || sameSettings(existing.plan, plan)) return { created: false, topic: existing };
-      this.#refuseMove(existing, plan);
+      refuseDeleting(existing);
+      if (isPlainPut(input) || sameSettings(existing.plan, plan)) {
+        if (existing.state !== "ready") await this.#confirm(existing);
+        return { created: false, topic: existing };
+      }
+      refuseMove(existing.plan, plan);
       if (existing.origin !== "api") throw readOnly(existing);
-      return { created: false, topic: await this.#provision({ plan, origin: "api", state: "ready" }, true) };
+      return { created: false, topic: await this.#change(existing, { plan, origin: "api" }) };
     });
   }
 
@@ -146,8 +104,9 @@ export class Topics {
     return this.#queue.run(name, async () => {
       const topic = this.require(name);
       if (topic.origin !== "api") throw readOnly(topic);
-      this.#topics.delete(name);
-      await this.#remove(name, { plan: topic.plan, origin: topic.origin, state: "deleting" });
+      if (topic.state !== "deleting") await this.#intendDeletion(topic);
+      const outcome = await topic.task?.outcome(BROKER_WAIT_MS_MAX);
+      if (outcome !== "confirmed") throw stillOpen(`topic "${name}" is being deleted`, topic.reason);
     });
   }
 
@@ -170,61 +129,132 @@ export class Topics {
     return creating;
   }
 
-  async #apply(plan: TopicPlan, origin: Origin): Promise<void> {
-    const existing = this.#topics.get(plan.name);
-    if (existing === undefined) return void (await this.#create({ plan, origin }));
-    this.#refuseMove(existing, plan);
-    const unchanged = existing.origin === origin && sameSettings(existing.plan, plan);
-    if (!unchanged) await this.#provision({ plan, origin, state: "ready" }, true);
+  async #create(definition: Definition): Promise<Topic> {
+    const topic = await this.#add(definition);
+    const task = this.#provision(topic);
+    const outcome = await task.outcome(BROKER_WAIT_MS_MAX);
+    if (outcome === "open") throw stillOpen(`topic "${topic.name}" is being created`, topic.reason);
+    if (outcome === "confirmed") return topic;
+    const { fault } = task;
+    await this.#forget(topic);
+    throw asPulsebusError(fault);
   }
 
-  async #create(record: Pick<TopicRecord, "plan" | "origin">): Promise<Topic> {
-    if (this.#topics.size >= TOPICS_MAX) {
-      throw new PulsebusError("conflict", `there are ${TOPICS_MAX} topics, which is the most: delete some first`);
+  /** New settings for one that is ready are taken only when the transport takes them; else it would be ready no more. */
+  async #change(existing: Topic, definition: Definition): Promise<Topic> {
+    if (existing.state !== "ready") {
+      const topic = await this.#add(definition);
+      this.#provision(topic);
+      await this.#confirm(topic);
+      return topic;
     }
-    await this.#save({ ...record, state: "provisioning" });
-    return this.#provision({ ...record, state: "ready" }, true);
-  }
-
-  async #provision(record: TopicRecord, isNew: boolean): Promise<Topic> {
-    const { plan } = record;
-    const transport = transportOf(this.#context, plan.transport);
-    const topic = new Topic(record, transport, {
-      now: () => this.#context.clock.now(),
-      counters: this.#topics.get(plan.name)?.counters ?? { published: 0, duplicates: 0, refused: {}, leniencies: {} },
-    });
+    const topic = this.#topicOf(definition);
     try {
-      await transport.provision(plan.address, plan.settings);
+      await topic.transport.provision(topic.plan.address, topic.plan.settings);
     } catch (error) {
       throw asPulsebusError(error);
     }
-    if (isNew) await this.#save({ ...record, state: "ready" });
-    this.#topics.set(plan.name, topic);
+    await this.#save(topic, "ready");
+    topic.state = "ready";
+    this.#topics.set(topic.name, topic);
     return topic;
   }
 
-  async #remove(name: string, record: TopicRecord): Promise<void> {
-    await this.#save({ ...record, state: "deleting" });
-    try {
-      await transportOf(this.#context, record.plan.transport).deprovision(record.plan.address);
-    } catch (error) {
-      throw asPulsebusError(error);
+  /** Waits until the transport has the topic. What has not come to pass by then goes on in the background. */
+  async #confirm(topic: Topic): Promise<void> {
+    const outcome = await topic.task?.outcome(BROKER_WAIT_MS_MAX);
+    if (outcome === "refused") throw asPulsebusError(topic.task?.fault);
+    if (outcome === "open") throw stillOpen(`topic "${topic.name}" is being created`, topic.reason);
+  }
+
+  async #restore(stored: TopicRecord, wanted: Definition | undefined): Promise<void> {
+    const isDeleting = stored.state === "deleting";
+    if (!isDeleting && wanted !== undefined) {
+      refuseMove(stored.plan, wanted.plan);
+      if (stored.origin !== wanted.origin || !sameSettings(stored.plan, wanted.plan))
+        return void (await this.#add(wanted));
     }
-    await this.#context.store.deleteResource("topic", name);
+    const topic = this.#topicOf(stored);
+    topic.recorded = stored.state;
+    if (isDeleting) topic.state = "deleting";
+    this.#topics.set(topic.name, topic);
   }
 
-  #save(record: TopicRecord): Promise<void> {
-    const { name } = record.plan;
-    return this.#context.store.putResource("topic", { name, revision: 1, json: JSON.stringify(record) });
+  /** Goes on with what the last process left; `again` is what the configuration says of the name. */
+  #resume(topic: Topic, again: Definition | undefined): Task[] {
+    if (topic.state !== "deleting") return [this.#provision(topic)];
+    this.#remove(topic, again);
+    return [];
   }
 
-  #refuseMove(existing: Topic, plan: TopicPlan): void {
-    if (existing.plan.transport === plan.transport && existing.plan.address === plan.address) return;
-    throw new PulsebusError(
-      "conflict",
-      `topic "${plan.name}" is bound to ${existing.plan.transport}:${existing.plan.address}, which can't be changed: ` +
-        "create another topic and move its subscriptions",
-    );
+  /** Writes the intent to have it, in place of one of its name. */
+  async #add(definition: Definition): Promise<Topic> {
+    const { name } = definition.plan;
+    const before = this.#topics.get(name);
+    if (before === undefined && this.#topics.size >= TOPICS_MAX) {
+      throw new PulsebusError("conflict", `there are ${TOPICS_MAX} topics, which is the most: delete some first`);
+    }
+    before?.task?.end();
+    const topic = this.#topicOf(definition);
+    await this.#save(topic, "provisioning");
+    this.#topics.set(name, topic);
+    return topic;
+  }
+
+  #provision(topic: Topic): Task {
+    const { plan, transport } = topic;
+    const task = this.#background.repeat(taskName(topic), plan.transport, async (signal) => {
+      await transport.provision(plan.address, plan.settings);
+      signal.throwIfAborted();
+      if (topic.recorded !== "ready") await this.#save(topic, "ready");
+      if (!signal.aborted) topic.state = "ready";
+    });
+    topic.task = task;
+    return task;
+  }
+
+  /** The transport refused it, so there is nothing to delete there; an address of that name may be somebody else's. */
+  async #forget(topic: Topic): Promise<void> {
+    topic.task?.end();
+    await this.#context.store.deleteResource("topic", topic.name);
+    this.#topics.delete(topic.name);
+  }
+
+  async #intendDeletion(topic: Topic): Promise<void> {
+    const before = topic.state;
+    topic.task?.end();
+    topic.state = "deleting";
+    try {
+      await this.#save(topic, "deleting");
+    } catch (error) {
+      topic.state = before;
+      if (before === "provisioning") this.#provision(topic);
+      throw error;
+    }
+    this.#remove(topic, undefined);
+  }
+
+  #remove(topic: Topic, again: Definition | undefined): void {
+    topic.task = this.#background.repeat(taskName(topic), topic.plan.transport, async () => {
+      await topic.transport.deprovision(topic.plan.address);
+      await this.#context.store.deleteResource("topic", topic.name);
+      this.#topics.delete(topic.name);
+      if (again !== undefined) this.#provision(await this.#add(again));
+    });
+  }
+
+  #topicOf(definition: Definition): Topic {
+    const { name, transport } = definition.plan;
+    const { clock } = this.#context;
+    const counters = this.#topics.get(name)?.counters ?? { published: 0, duplicates: 0, refused: {}, leniencies: {} };
+    return new Topic(definition, { transport: transportOf(this.#context, transport), clock, counters });
+  }
+
+  async #save(topic: Topic, state: TopicState): Promise<void> {
+    const { name, plan, origin } = topic;
+    const record: TopicRecord = { plan, origin, state };
+    await this.#context.store.putResource("topic", { name, revision: 1, json: JSON.stringify(record) });
+    topic.recorded = state;
   }
 
   #unknown(name: string): PulsebusError {
@@ -235,6 +265,10 @@ export class Topics {
   }
 }
 
+function taskName({ name }: Topic): string {
+  return `topic "${name}"`;
+}
+
 /** `PUT` without a body says "be there" and nothing about settings. */
 function isPlainPut(input: unknown): boolean {
   return input === undefined;
@@ -242,6 +276,21 @@ function isPlainPut(input: unknown): boolean {
 
 function sameSettings(a: TopicPlan, b: TopicPlan): boolean {
   return JSON.stringify(a) === JSON.stringify(b);
+}
+
+function refuseMove(existing: TopicPlan, plan: TopicPlan): void {
+  if (existing.transport === plan.transport && existing.address === plan.address) return;
+  throw new PulsebusError(
+    "conflict",
+    `topic "${plan.name}" is bound to ${existing.transport}:${existing.address}, which can't be changed: ` +
+      "create another topic and move its subscriptions",
+  );
+}
+
+/** The topic, unless it is about to go: its name is free again only when the transport has confirmed that. */
+function refuseDeleting(topic: Topic): Topic {
+  if (topic.state !== "deleting") return topic;
+  throw new PulsebusError("conflict", `topic "${topic.name}" is being deleted: ${topic.reason}`);
 }
 
 function readOnly(topic: Topic): PulsebusError {

@@ -5,11 +5,11 @@
  */
 import { deliveryId } from "../delivery/delivery-id.ts";
 import type { DeliveryRowWithHistory } from "../store/port.ts";
-import { type Item, isMalformed, TransportError } from "../transport/port.ts";
+import { type Item, isMalformed } from "../transport/port.ts";
 import type { Trace, TraceDelivery } from "./bus.ts";
-import { asPulsebusError, type BusContext } from "./context.ts";
+import type { BusContext } from "./context.ts";
 import type { SubscriptionEntry } from "./subscription-entry.ts";
-import type { Topic } from "./topics.ts";
+import type { Topic } from "./topic.ts";
 
 export async function traceEvent(
   context: BusContext,
@@ -32,11 +32,7 @@ export async function traceEvent(
 
 async function findInLog(topic: Topic, identity: { source: string; id: string }) {
   if (!topic.transport.capabilities.find) return { items: [], complete: false };
-  try {
-    return await topic.transport.find(topic.plan.address, identity);
-  } catch (error) {
-    throw error instanceof TransportError ? asPulsebusError(error) : error;
-  }
+  return topic.transport.find(topic.plan.address, identity);
 }
 
 async function traceDelivery(

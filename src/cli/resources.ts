@@ -9,6 +9,8 @@ export interface TopicResource {
   readonly holdBack: string;
   readonly whenFull: string;
   readonly origin: string;
+  readonly state: string;
+  readonly reason: string | null;
   readonly stats: {
     readonly events: number | null;
     readonly bytes: number | null;

@@ -13,6 +13,7 @@ interface CreateOptions extends ServerOptions {
 const COLUMNS: readonly Column<TopicResource>[] = [
   { title: "topic", value: ({ name }) => name },
   { title: "transport", value: ({ transport }) => transport },
+  { title: "state", value: ({ state }) => state },
   { title: "events", value: ({ stats }) => stats.events },
   { title: "bytes", value: ({ stats }) => stats.bytes },
   { title: "newest", value: ({ stats }) => stats.newestAt },
@@ -64,6 +65,8 @@ function topicText({ name, transport, address, strict, retention, stats, ...rest
   return fields([
     ["topic", name],
     ["origin", rest.origin],
+    ["state", rest.state],
+    ["reason", rest.reason],
     ["transport", transport],
     ["address", address],
     ["strict", strict ? "yes" : "no"],

@@ -210,16 +210,20 @@ describe("starting", () => {
   it("ends when it can't start, also while the client of a broker goes on connecting", async () => {
     await using directory = await dataDirectory();
     const file = join(directory.path, "bus.yaml");
-    const transports = 'transports: { far: { adapter: nats, servers: ["127.0.0.1:1"] } }';
-    const topics = 'topics: { orders: { transport: far, address: "no..subject" } }';
-    await writeFile(file, `bus: { id: b }\n${transports}\n${topics}\n`);
-    const failure = await startPulsebus({ dataDir: directory.path, args: ["--config", file] }).catch(
-      (error: unknown) => error,
-    );
+    const subscribedTo = (topic: string): string =>
+      `bus: { id: b }
+transports: { far: { adapter: nats, servers: ["127.0.0.1:1"] } }
+topics: { near: , away: { transport: far } }
+subscriptions: { s: { topic: ${topic}, sink: "http://127.0.0.1:1/" } }\n`;
+    const start = () => startPulsebus({ dataDir: directory.path, args: ["--config", file] });
+    await writeFile(file, subscribedTo("near"));
+    await (await start()).stop();
+    await writeFile(file, subscribedTo("away"));
+    const failure = await start().catch((error: unknown) => error);
     expect(failure).toBeInstanceOf(FailedStart);
     const { exit, stderr } = failure as FailedStart;
     expect(exit).toEqual({ code: 1, signal: null });
-    expect(stderr).toMatch(/^pulsebus: .*no\.\.subject.*\n$/);
+    expect(stderr).toMatch(/^pulsebus: .*"s" reads topic "near", which can't be changed.*\n$/);
   });
 
   it("takes values from variables and flags, and says where it listens", async () => {

@@ -89,7 +89,7 @@ export class MemoryBus implements Bus {
     if (existing !== undefined) return { created: false, topic: existing.view };
     const plan = resolveTopic(name, input, TOPIC_DEFAULTS);
     const stats = { events: 0, bytes: undefined, oldestAt: undefined, newestAt: undefined };
-    const topic = this.#openTopic({ plan, origin: "api", stats });
+    const topic = this.#openTopic({ plan, origin: "api", state: "ready", reason: undefined, stats });
     this.#topics.set(name, topic);
     return { created: true, topic: topic.view };
   }

@@ -9,7 +9,7 @@ import { itemView, pageView, topicView, traceView } from "./views.ts";
 
 const START_PARAMETERS = ["from", "time", "position", "cursor"];
 /** What `GET` shows and `PUT` does not take. */
-const SHOWN = ["name", "origin", "stats"];
+const SHOWN = ["name", "origin", "state", "reason", "stats"];
 
 export function topicRoutes(bus: Bus): Route[] {
   return [

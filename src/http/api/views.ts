@@ -19,8 +19,9 @@ export function pageView<T>(page: Page<T>, view: (item: T) => object): object {
   return { items: page.items.map(view), next: page.next ?? null };
 }
 
-export function topicView({ plan, origin, stats }: TopicView): object {
-  return { name: plan.name, ...describeTopic(plan), origin, stats: topicStatsView(stats) };
+export function topicView({ plan, origin, state, reason, stats }: TopicView): object {
+  const shown = { origin, state, reason: reason ?? null, stats: topicStatsView(stats) };
+  return { name: plan.name, ...describeTopic(plan), ...shown };
 }
 
 function topicStatsView({ events, bytes, oldestAt, newestAt }: TopicStats): object {
