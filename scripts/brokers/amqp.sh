@@ -8,10 +8,12 @@ hello='AMQP\x00\x00\x09\x01'
 is_installed() { [ -x /usr/lib/rabbitmq/bin/rabbitmq-server ]; }
 install() { need rabbitmqctl rabbitmq-server; }
 
-# Started here, since Erlang would start one that listens on all interfaces and outlives it.
+# AMQP_CONFIG is a configuration file, AMQP_PLUGINS a list with commas, for users and TLS.
+# The name service is started here, since Erlang would start one that listens on all interfaces and outlives it.
 prepare() {
   ended
-  : >"$data/rabbitmq.conf"
+  cat "${AMQP_CONFIG:-/dev/null}" >"$data/rabbitmq.conf"
+  echo "[${AMQP_PLUGINS:-}]." >"$data/enabled_plugins"
   setsid epmd -address 127.0.0.1 -port "$ERL_EPMD_PORT" </dev/null >/dev/null 2>&1 &
   echo $! >"$data/epmd.pid"
 }

@@ -20,15 +20,17 @@ install() {
   mv "$lib.part" "$lib"
 }
 
+# For users and TLS: KAFKA_LISTENERS are more of them, KAFKA_CONFIG a file with properties, KAFKA_SCRAM a user as
+# kafka-storage takes it.
 prepare() {
   cat >"$data/server.properties" <<PROPERTIES
 process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@127.0.0.1:$controller_port
-listeners=PLAINTEXT://127.0.0.1:$port,CONTROLLER://127.0.0.1:$controller_port
-advertised.listeners=PLAINTEXT://127.0.0.1:$advertised_port
+listeners=PLAINTEXT://127.0.0.1:$port,CONTROLLER://127.0.0.1:$controller_port${KAFKA_LISTENERS:+,$KAFKA_LISTENERS}
+advertised.listeners=PLAINTEXT://127.0.0.1:$advertised_port${KAFKA_LISTENERS:+,$KAFKA_LISTENERS}
 controller.listener.names=CONTROLLER
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SSL:SSL,SASL_SSL:SASL_SSL
 inter.broker.listener.name=PLAINTEXT
 log.dirs=$data/log
 offsets.topic.replication.factor=1
@@ -40,9 +42,10 @@ share.coordinator.state.topic.min.isr=1
 auto.create.topics.enable=false
 group.initial.rebalance.delay.ms=0
 PROPERTIES
+  cat "${KAFKA_CONFIG:-/dev/null}" >>"$data/server.properties"
   if [ -e "$data/log/meta.properties" ]; then return; fi
   java -cp "$lib/*" kafka.tools.StorageTool format -t "$(tr -d - </proc/sys/kernel/random/uuid | head -c 22)" \
-    -c "$data/server.properties" >>"$log" 2>&1
+    -c "$data/server.properties" ${KAFKA_SCRAM:+--add-scram "$KAFKA_SCRAM"} >>"$log" 2>&1
 }
 
 run() { exec java -Xmx768m -XX:+UseSerialGC -cp "$lib/*" kafka.Kafka "$data/server.properties"; }

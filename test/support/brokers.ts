@@ -98,6 +98,8 @@ export function describeOwnBroker(
 interface OwnBrokerOptions {
   /** The port that Kafka tells its clients to connect to, when that is a proxy's. */
   readonly advertisedPort?: () => number | Promise<number>;
+  /** More variables of the script that starts it. */
+  readonly environment?: Readonly<Record<string, string>>;
 }
 
 /** A broker that one test file has for itself. */
@@ -162,7 +164,7 @@ export class OwnBroker {
   }
 
   async #run(command: "start" | "stop" | "kill"): Promise<void> {
-    const env = { ...process.env, ...this.#environment };
+    const env = { ...process.env, ...this.#options.environment, ...this.#environment };
     await promisify(execFile)("bash", [SCRIPT, command, this.#name], { env, timeout: START_MS });
   }
 }
