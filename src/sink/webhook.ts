@@ -1,36 +1,17 @@
-/** Delivers by HTTP: one POST for each event (CloudEvents HTTP binding, binary or structured). HOT PATH. */
-import type { Destination } from "../egress/destination.ts";
-import type { Egress } from "../egress/egress.ts";
-import type { EgressResult } from "../egress/result.ts";
+/** Delivers by HTTP: one POST for each event (CloudEvents HTTP binding, binary or structured), or one for a batch. HOT PATH. */
 import { attributeOf, type Event } from "../event/event.ts";
 import { type EncodedHttp, encodeHttpBinary, encodeHttpStructured } from "../event/http.ts";
-import type { Clock } from "../runtime/clock.ts";
-import type { Subscription } from "../subscription/subscription.ts";
+import { BatchSink } from "./batch.ts";
 import type { Delivery, Sink, SinkResult } from "./port.ts";
-import { parseRetryAfter } from "./retry-after.ts";
-
-export interface WebhookOptions {
-  /** Where to send; differs from the subscription's own sink for its dead letters. */
-  readonly url: string;
-  readonly subscription: Subscription;
-  readonly egress: Egress;
-  readonly clock: Clock;
-  /** The version of Pulsebus, for `User-Agent`. */
-  readonly version: string;
-  readonly counters: WebhookCounters;
-  /** Ask for a reply (`Prefer: reply`, as Knative does), and hand out what the sink answers. */
-  readonly wantsReply: boolean;
-}
-
-/** Plain fields, read when metrics are scraped. */
-export interface WebhookCounters {
-  /** `Retry-After` headers that were neither seconds nor a date. */
-  retryAfterIgnored: number;
-}
+import { WebhookClient, type WebhookOptions } from "./webhook-client.ts";
 
 /** Throws `invalid-request` for a URL that no request can be sent to. */
 export function openWebhookSink(options: WebhookOptions): Sink {
-  return new WebhookSink(options);
+  const { policy } = options.subscription;
+  if (policy.format === "batch")
+    return new BatchSink(new WebhookClient(options, true), policy.timeoutMs, options.clock);
+  const encode = policy.format === "binary" ? encodeHttpBinary : encodeHttpStructured;
+  return new WebhookSink(new WebhookClient(options, options.wantsReply), encode);
 }
 
 /** W3C Trace Context §3.2: anything else would be sent as a header that its readers must ignore. */
@@ -39,58 +20,28 @@ const TRACEPARENT = /^[\da-f]{2}-[\da-f]{32}-[\da-f]{16}-[\da-f]{2}$/;
 const TRACESTATE = /^[\x20-\x7e]*$/;
 
 class WebhookSink implements Sink {
-  readonly #options: WebhookOptions;
-  readonly #destination: Destination;
+  readonly #client: WebhookClient;
   readonly #encode: (event: Event) => EncodedHttp;
-  readonly #timeoutMs: number;
-  /** What is the same in every request. */
-  readonly #headers: readonly string[];
 
-  constructor(options: WebhookOptions) {
-    const { id, policy } = options.subscription;
-    this.#options = options;
-    this.#destination = options.egress.destination(options.url);
-    this.#encode = policy.format === "binary" ? encodeHttpBinary : encodeHttpStructured;
-    this.#timeoutMs = policy.timeoutMs;
-    this.#headers = [
-      ...["User-Agent", `Pulsebus/${options.version}`],
-      ...["Pulsebus-Subscription", id],
-      ...Object.entries(policy.headers).flat(),
-      ...(options.wantsReply ? ["Prefer", "reply"] : []),
-    ];
+  constructor(client: WebhookClient, encode: (event: Event) => EncodedHttp) {
+    this.#client = client;
+    this.#encode = encode;
   }
 
   async deliver(deliveries: readonly Delivery[], signal: AbortSignal): Promise<readonly SinkResult[]> {
     const [first] = deliveries;
-    if (first !== undefined && deliveries.length === 1) return [this.#resultOf(await this.#send(first, signal))];
-    return Promise.all(deliveries.map(async (delivery) => this.#resultOf(await this.#send(delivery, signal))));
+    if (first !== undefined && deliveries.length === 1) return [await this.#post(first, signal)];
+    return Promise.all(deliveries.map((delivery) => this.#post(delivery, signal)));
   }
 
-  async close(): Promise<void> {
-    this.#destination.close();
+  close(): Promise<void> {
+    return this.#client.close();
   }
 
-  #send({ event, attempt }: Delivery, signal: AbortSignal): Promise<EgressResult> {
-    const { headers, body } = this.#encode(event);
-    headers.push(...this.#headers, "Pulsebus-Attempt", String(attempt));
-    pushTraceContext(headers, event);
-    const request = { method: "POST", headers, body, timeoutMs: this.#timeoutMs } as const;
-    return this.#destination.request({ ...request, keepAnswer: this.#options.wantsReply }, signal);
-  }
-
-  #resultOf(result: EgressResult): SinkResult {
-    if (result.kind === "unsendable") return { kind: "refused", reason: "rejected", message: result.message };
-    if (result.kind !== "response") return result;
-    const { status, excerpt, retryAfter, answer } = result;
-    const retryAfterMs = retryAfter === undefined ? undefined : this.#retryAfterMs(retryAfter);
-    return { kind: "response", status, retryAfterMs, excerpt, ...(answer && { answer }) };
-  }
-
-  #retryAfterMs(text: string): number | undefined {
-    const { clock, counters } = this.#options;
-    const ms = parseRetryAfter(text, clock.now());
-    if (ms === undefined) counters.retryAfterIgnored += 1;
-    return ms;
+  #post({ event, attempt }: Delivery, signal: AbortSignal): Promise<SinkResult> {
+    const encoded = this.#encode(event);
+    pushTraceContext(encoded.headers, event);
+    return this.#client.post(encoded, attempt, signal);
   }
 }
 

@@ -1,6 +1,6 @@
 /** Every metric of Pulsebus: its name, its meaning and where its numbers come from. */
 import type { SubscriptionSnapshot, TopicCounters } from "../bus/bus.ts";
-import type { WebhookCounters } from "../sink/webhook.ts";
+import type { WebhookCounters } from "../sink/webhook-client.ts";
 import type { DatabaseMetrics } from "../sqlite/database.ts";
 import { namedLabels, summed } from "./cardinality.ts";
 import { type Family, histogramSamples, mergeHistograms, type Sample } from "./family.ts";

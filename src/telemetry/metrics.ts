@@ -4,7 +4,7 @@
  */
 import type { Bus } from "../bus/bus.ts";
 import type { Clock } from "../runtime/clock.ts";
-import type { WebhookCounters } from "../sink/webhook.ts";
+import type { WebhookCounters } from "../sink/webhook-client.ts";
 import type { DatabaseMetrics } from "../sqlite/database.ts";
 import type { BoundFamily } from "./exposition.ts";
 import { BUS_FAMILIES, type Scrape } from "./families.ts";
