@@ -122,13 +122,13 @@ async function mirrored(each: number, ends: readonly End[]): Promise<string> {
   await using receiver = await startReceiver();
   for (const { url, topic } of ends) await watch(url, topic, receiver);
   await Promise.all(ends.map(({ url, topic }) => publishEvents(url, topic, topic, each)));
-  await eventually(() => expectBoth(receiver, ends, 2 * each), ARRIVAL_MS_MAX);
   const isSettled = async (withinMs: number): Promise<void> => {
     // What entered here went over, and what came from there was kept from going back.
     const work = { delivered: each, loopDropped: each };
     for (const { url, bridge, side } of ends) await settles(url, bridge, { ...work, from: side }, withinMs);
   };
   await isSettled(ARRIVAL_MS_MAX);
+  await eventually(() => expectBoth(receiver, ends, 2 * each), ARRIVAL_MS_MAX);
   const before = receiver.requests.length;
   await sleep(QUIET_SECONDS * 1_000);
   await isSettled(0);
