@@ -1,5 +1,6 @@
 /** One bridge: a backlog on the one side, carried to the other, and compared there with what was published. */
 import { setTimeout as sleep } from "node:timers/promises";
+import { MAILBOX_IDLE_MS } from "../../../../src/limits.ts";
 import type { BrokerName } from "../../../support/brokers.ts";
 import { type Bench, DELIVERY_TIMEOUT_MS } from "../../harness/bench.ts";
 import type { Server } from "../../harness/server.ts";
@@ -8,6 +9,8 @@ import { IN_FLIGHT, type Round, type TransportName, topicSettings, unique } from
 import type { Scratch } from "./scratch.ts";
 
 const POLL_MS = 10;
+/** After that a paused subscription reads nothing ahead any more: what it had read would come again, and not in order. */
+const RESTED_MS = MAILBOX_IDLE_MS + 1_000;
 /** The reader of the raw client at both ends. */
 const READER = "raw";
 
@@ -54,6 +57,7 @@ export class Bridge {
     const delivery = { maxInFlight: IN_FLIGHT };
     await server.subscribe({ id: this.id, topic: this.#sourceTopic, sink: `topic:${this.#target.address}`, delivery });
     await server.pause(this.id);
+    if (from === "amqp") await sleep(RESTED_MS);
     for (const end of [this.#source, this.#target]) {
       if (end !== undefined) await this.#scratch.raw.call("attach", { ...end, reader: READER });
     }
@@ -108,7 +112,8 @@ export class Bridge {
     const arrived = await this.#scratch.raw.call("verify", { ...this.#target, reader: READER, ...which });
     const { distinct, duplicates, changed, outOfOrder } = arrived;
     if (distinct === which.events && duplicates + changed + outOfOrder === 0) return;
-    throw new Error(`of ${which.events} events there arrived ${JSON.stringify(arrived)}`);
+    const status = await this.#server.status(this.id);
+    throw new Error(`of ${which.events} events arrived ${JSON.stringify(arrived)}; ${JSON.stringify(status)}`);
   }
 
   async remove(): Promise<void> {
