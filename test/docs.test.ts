@@ -5,6 +5,7 @@ import manifest from "../package.json" with { type: "json" };
 import { loadPlan } from "../src/config/load.ts";
 import { validateSubscriptionInput } from "../src/config/schema.ts";
 import { PROBLEM_KINDS } from "../src/http/problem.ts";
+import * as limits from "../src/limits.ts";
 import { POLICY_DEFAULTS } from "../src/subscription/policy.ts";
 import { resolveSubscription } from "../src/subscription/resolve.ts";
 import { capabilityTable } from "./support/capability-table.ts";
@@ -103,6 +104,32 @@ describe("the README", () => {
     const links = [...readme.matchAll(/\]\((?!https?:)([^)#]+)/g)].map(([, path = ""]) => path);
     for (const path of links) expect(existsSync(ROOT + path), path).toBe(true);
   });
+});
+
+describe.each(["filters", "transforms", "replies"])("docs/%s.md", (name) => {
+  const page = readFileSync(`${ROOT}docs/${name}.md`, "utf8");
+
+  it("shows a subscription that is accepted", () => {
+    const [, example = ""] = /```json\n([\s\S]*?)```/.exec(page) ?? [];
+    expect(resolveSubscription(validateSubscriptionInput(JSON.parse(example)), { id: () => "s" }).id).toBe("s");
+  });
+
+  it("links to files that exist, and is linked to", () => {
+    const links = [...page.matchAll(/\]\((?!https?:)([^)#]+)/g)].map(([, path = ""]) => path);
+    for (const path of links) expect(existsSync(`${ROOT}docs/${path}`), path).toBe(true);
+    expect(readme).toContain(`docs/${name}.md`);
+  });
+});
+
+it("docs/filters.md and docs/transforms.md state the limits that the code has", () => {
+  const [filters, transforms] = ["filters", "transforms"].map((name) => readFileSync(`${ROOT}docs/${name}.md`, "utf8"));
+  expect(filters).toContain(`more than ${limits.DATA_FILTER_BYTES_MAX / 1024} KiB`);
+  expect(transforms).toContain(`${limits.TRANSFORM_MS_MAX} ms for an evaluation`);
+  expect(transforms).toContain(`${limits.TRANSFORM_HEAP_MIB_MAX} MiB of`);
+  expect(transforms).toContain(`${limits.TRANSFORM_BYTES_MAX / 1024 ** 2} MiB for an event`);
+  for (const limit of [limits.TRANSFORM_SEQUENCE_MAX, limits.TRANSFORM_CHARS_MAX]) {
+    expect(transforms).toContain(limit.toLocaleString("en"));
+  }
 });
 
 describe("ARCHITECTURE.md", () => {
