@@ -31,7 +31,7 @@ import {
 } from "../../src/transport/port.ts";
 import { decodeEvent } from "./binding.ts";
 import type { Client, Connection } from "./connection.ts";
-import { parseDelivery } from "./delivery.ts";
+import { parseDelivery, sinceDeliveryMs } from "./delivery.ts";
 import { closedError, toTransportError } from "./errors.ts";
 import { GroupView, type Seen } from "./group-view.ts";
 import { NatsItem, type Stored } from "./item.ts";
@@ -97,7 +97,10 @@ export class NatsConsumer implements Consumer {
       },
     });
     this.#group = new GroupView(context.topology, target, {
-      onResume: () => this.#leases.resume(),
+      onResume: () => {
+        this.#leases.resume();
+        this.#returns.restart();
+      },
       onOther: () => this.#drop(),
     });
     this.#unwatch = connection.watch({ onUp: () => this.#interrupt?.(), onDown: () => this.#onDown() });
@@ -120,7 +123,10 @@ export class NatsConsumer implements Consumer {
   settle(item: Item, how: "ack" | "release"): boolean {
     if (this.#closed.signal.aborted || !(item instanceof NatsItem) || !this.#leases.holds(item)) return false;
     if (how === "ack") this.#leases.ack(item);
-    else this.#leases.release(item);
+    else {
+      this.#leases.release(item);
+      this.#returns.gaveBack(1);
+    }
     return true;
   }
 
@@ -187,7 +193,9 @@ export class NatsConsumer implements Consumer {
   #handBack(): void {
     const refused = this.#refused;
     this.#refused = [];
-    if (!this.#closed.signal.aborted) this.#leases.releaseAll(refused);
+    if (this.#closed.signal.aborted) return;
+    this.#leases.releaseAll(refused);
+    this.#returns.gaveBack(refused.length);
   }
 
   async #run(): Promise<void> {
@@ -237,8 +245,13 @@ export class NatsConsumer implements Consumer {
 
   #expectReturns({ consumer }: Seen): void {
     const { delivered, num_ack_pending } = consumer;
-    const missing = num_ack_pending - this.#leases.count;
-    this.#returns.expect({ boundary: delivered.stream_seq, missing, ackWaitMs: this.#ackWaitMs });
+    this.#returns.expect({
+      boundary: delivered.stream_seq,
+      unheld: num_ack_pending - this.#leases.count,
+      deliveries: delivered.consumer_seq,
+      ackWaitMs: this.#ackWaitMs,
+      sinceDeliveryMs: sinceDeliveryMs(consumer),
+    });
   }
 
   /** Waits for a connection, or until nobody wants one. */
@@ -287,10 +300,11 @@ export class NatsConsumer implements Consumer {
     if (this.#group.seen?.generation !== generation) return;
     const reply = message.reply ?? "";
     const delivery = parseDelivery(reply);
-    const { sequence, count } = delivery;
-    const isHeld = this.#leases.holdsSequence(sequence);
-    if (!this.#leases.absorb(sequence, count > 1, reply)) this.#takeIn(message, { ...delivery, generation }, reply);
-    if (!isHeld) this.#returns.arrived(sequence);
+    const { sequence, count, number } = delivery;
+    this.#returns.came(number);
+    if (this.#leases.absorb(sequence, count > 1, reply)) return;
+    this.#takeIn(message, { ...delivery, generation }, reply);
+    this.#returns.arrived(sequence);
   }
 
   #takeIn(message: Msg, stored: Stored, reply: string): void {
@@ -346,6 +360,7 @@ export class NatsConsumer implements Consumer {
 
   /** What is held and waits belongs to a stream or a consumer that is gone. */
   #drop(): void {
+    this.#returns.restart();
     this.#mailbox.drain();
     this.#returns.drain();
     this.#refused = [];

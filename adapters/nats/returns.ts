@@ -3,8 +3,12 @@
  * again only after `ack_wait`, when a process was killed, a connection was lost, or the server itself started anew. Until
  * then it goes on with what is newer, which is therefore kept aside:
  *
- * none: all that is unsettled is held here. Events are taken in as they come.
- * awaiting: some events up to `#boundary` are unsettled and held by nobody here. Those are taken in as they come; newer
+ * What was unsettled is not all missing: what came here is held or was settled, and of that only the acks may be lost. The
+ * server numbers its deliveries, and a connection breaks at its end: so what never came is what it has delivered since the
+ * newest that came.
+ *
+ * none: all that was delivered came here. Events are taken in as they come.
+ * awaiting: some events up to `#boundary` never came. Those are taken in as they come; newer
  *   ones go aside, and once there is one, nothing more is asked for until `ack_wait` is over, since then the missing ones
  *   come first. It ends with the last of them, and also when `ack_wait` is over and something newer comes before them:
  *   another member of the group works on them, or has settled them.
@@ -25,14 +29,20 @@ interface Unsettled {
   /** Up to this sequence it has delivered. */
   readonly boundary: number;
   /** How many of those are unsettled, and not held here. */
-  readonly missing: number;
+  readonly unheld: number;
+  /** How many deliveries it has made, repeated ones too. */
+  readonly deliveries: number;
   readonly ackWaitMs: number;
+  /** How long ago the last of them was. */
+  readonly sinceDeliveryMs: number;
 }
 
 export class Returns<T> {
   readonly #options: ReturnsOptions<T>;
   #boundary = 0;
   #missing = 0;
+  /** The number of the newest delivery that came and was not given back. */
+  #newest = 0;
   #isDue = false;
   #aside: T[] = [];
   #cancelTimer: (() => void) | undefined;
@@ -42,13 +52,33 @@ export class Returns<T> {
   }
 
   /** The server was looked at. What is aside stays there until the end. */
-  expect({ boundary, missing, ackWaitMs }: Unsettled): void {
+  expect({ boundary, unheld, deliveries, ackWaitMs, sinceDeliveryMs }: Unsettled): void {
     this.#cancelTimer?.();
     this.#boundary = boundary;
-    this.#missing = Math.max(0, missing);
+    const isStillAwaiting = this.#missing > 0;
+    // What another process was handed it may have kept for longer than a lease.
+    const waitedMs = this.#newest === 0 || isStillAwaiting ? 0 : Math.min(sinceDeliveryMs, ackWaitMs);
+    this.#newest = Math.min(this.#newest, deliveries); // a server that crashed counts again
+    this.#missing = Math.max(0, Math.min(unheld, this.#missing + deliveries - this.#newest));
     this.#isDue = false;
+    const dueMs = ackWaitMs - waitedMs + LIMITS.returnGraceMs;
     if (this.#missing === 0) this.#end();
-    else this.#cancelTimer = this.#options.clock.timer(ackWaitMs + LIMITS.returnGraceMs, () => this.#due());
+    else this.#cancelTimer = this.#options.clock.timer(dueMs, () => this.#due());
+  }
+
+  /** A delivery came, whatever becomes of it. */
+  came(number: number): void {
+    this.#newest = Math.max(this.#newest, number);
+  }
+
+  /** So many events were given back, to be delivered again. */
+  gaveBack(count: number): void {
+    this.#newest = Math.max(0, this.#newest - count);
+  }
+
+  /** The group was created again, and counts its deliveries anew. */
+  restart(): void {
+    this.#newest = 0;
   }
 
   /** How many events to ask for, where there is room for `free` of them. */
@@ -65,7 +95,7 @@ export class Returns<T> {
     return true;
   }
 
-  /** A delivery that was not held here has come, and was taken in or put aside. */
+  /** An event that was neither held nor settled here has come, and was taken in or put aside. */
   arrived(sequence: number): void {
     if (this.#missing === 0) return;
     if (sequence <= this.#boundary) this.#missing -= 1;

@@ -42,7 +42,7 @@ const OPTIONS: TopicOptions = {
   maxAgeSeconds: 604_800,
   maxBytes: -1,
   discard: "new",
-  ackWaitSeconds: 10,
+  ackWaitSeconds: 5,
 };
 
 export const UNPROVISIONED: Topic = {

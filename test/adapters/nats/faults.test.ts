@@ -12,6 +12,10 @@ import { FaultProxy } from "../../support/fault-proxy.ts";
 import { EVERYTHING, openNats, soon, topicSettings, uniqueName } from "./instance.ts";
 
 const ACK_WAIT_SECONDS = 2;
+/** Nothing of a test waits for it. */
+const ACK_WAIT_SECONDS_LONG = 60;
+/** After a server is back. */
+const RECOVERY_MS = 5_000;
 
 await describeBroker("nats", "faults of NATS", (address) => {
   let proxy: FaultProxy;
@@ -97,6 +101,41 @@ await describeBroker("nats", "faults of NATS", (address) => {
     await expectSettled(subject, consumer);
   }, 60_000);
 
+  it("goes on at once after an outage in which acks were lost or could not be sent", async () => {
+    const { subject, consumer } = await topicWithConsumer(ACK_WAIT_SECONDS_LONG);
+    await publish(subject, 6);
+    const held = await receiveCount(consumer, 6);
+    proxy.halfOpen();
+    ackAll(consumer, held.slice(0, 2)); // lost
+    await proxy.cut();
+    await eventually(() => expect(consumer.state.status).toBe("reconnecting"));
+    ackAll(consumer, held.slice(2, 4)); // without a connection
+    await proxy.restore();
+    await eventually(() => transport.check());
+    await publish(subject, 1);
+    expect(await receiveWithPause(consumer, RECOVERY_MS)).toHaveLength(1);
+    await consumer.close(soon());
+  });
+
+  it("hands out what got lost on its way before what is newer, as soon as its lease is over", async () => {
+    const { subject, consumer } = await topicWithConsumer();
+    await publish(subject, 1);
+    await receiveAndAck(consumer, 1); // a pull waits at the server
+    const direct = await openNats(address);
+    proxy.halfOpen();
+    const [lost, newer] = [makeEvents(3), makeEvents(2)];
+    await direct.publisher(subject).publish(lost, soon());
+    await pause(ACK_WAIT_SECONDS * 500);
+    await proxy.cut();
+    await proxy.restore();
+    await direct.publisher(subject).publish(newer, soon());
+    const began = performance.now();
+    expect(idsOf(await receiveAndAck(consumer, 5))).toEqual([...lost, ...newer].map(({ id }) => id));
+    expect(performance.now() - began).toBeLessThan(ACK_WAIT_SECONDS * 1_000);
+    await direct.close(soon());
+    await expectSettled(subject, consumer);
+  });
+
   it("fails what was sent into a connection that broke as unknown, and what comes later as not stored", async () => {
     const { subject } = await topicWithConsumer();
     const publisher = transport.publisher(subject);
@@ -125,10 +164,12 @@ await describeBroker("nats", "faults of NATS", (address) => {
     await another.close(soon(2_000));
   });
 
-  async function topicWithConsumer(): Promise<{ subject: string; consumer: Consumer }> {
+  async function topicWithConsumer(
+    ackWaitSeconds = ACK_WAIT_SECONDS,
+  ): Promise<{ subject: string; consumer: Consumer }> {
     const subject = uniqueName();
     await eventually(() => transport.check());
-    await transport.provision(subject, topicSettings({ options: { ackWaitSeconds: ACK_WAIT_SECONDS } }));
+    await transport.provision(subject, topicSettings({ options: { ackWaitSeconds } }));
     await transport.createGroup(subject, "group", { at: "latest" });
     return { subject, consumer: transport.consumer(subject, "group", { matcher: EVERYTHING }) };
   }
