@@ -36,18 +36,31 @@ export interface TestBus {
   readonly store: Store;
   /** By name, as the configuration has them. */
   readonly transports: ReadonlyMap<string, OpenTransport>;
-  publish(topic: string, ids: readonly string[], type?: string): Promise<void>;
+  /** Ids, or ids with extensions. */
+  publish(topic: string, events: readonly (string | TestEvent)[], type?: string): Promise<void>;
   /** Drains within `drainMs` and closes everything; the directory stays. */
   close(drainMs?: number): Promise<void>;
+}
+
+export interface TestEvent {
+  readonly id: string;
+  readonly [extension: string]: string;
 }
 
 export interface TestBusOptions {
   readonly directory: string;
   readonly yaml?: string;
   readonly wrapStore?: (store: Store) => Store;
+  /** Called before the bus opens. */
+  readonly disturb?: (transports: ReadonlyMap<string, OpenTransport>) => void;
 }
 
-export async function openTestBus({ directory, yaml, wrapStore = (store) => store }: TestBusOptions): Promise<TestBus> {
+export async function openTestBus({
+  directory,
+  yaml,
+  wrapStore = (store) => store,
+  disturb,
+}: TestBusOptions): Promise<TestBus> {
   const clock = systemClock;
   const plan = await loadPlan({
     file: yaml === undefined ? undefined : "test.yaml",
@@ -64,6 +77,7 @@ export async function openTestBus({ directory, yaml, wrapStore = (store) => stor
   const context = { busId: plan.busId, clock, logger: silent };
   for await (const open of openTransports(plan, database, allAdapters, context)) transports.set(open.name, open);
   const transformer = openTransformer(clock, silent);
+  disturb?.(transports);
   const bus = await openBus({
     plan,
     ...{ transports, store, clock, logger: silent, random: Math.random, newId: randomUUID, transformer },
@@ -83,8 +97,9 @@ export async function openTestBus({ directory, yaml, wrapStore = (store) => stor
     plan,
     store,
     transports,
-    async publish(topic, ids, type = "test") {
-      const results = await (await bus.openTopic(topic)).publish(ids.map((id) => testEvent(id, type)));
+    async publish(topic, events, type = "test") {
+      const all = events.map((event) => testEvent(typeof event === "string" ? { id: event } : event, type));
+      const results = await (await bus.openTopic(topic)).publish(all);
       for (const result of results) if (!result.ok) throw result.error;
     },
     async close(drainMs = 5_000) {
@@ -97,11 +112,12 @@ export async function openTestBus({ directory, yaml, wrapStore = (store) => stor
   };
 }
 
-function testEvent(id: string, type: string): Event {
+function testEvent({ id, ...extensions }: TestEvent, type: string): Event {
   const attributes = [
     { name: "id", type: "string", value: id },
     { name: "source", type: "uri-reference", value: "/test" },
     { name: "type", type: "string", value: type },
+    ...Object.entries(extensions).map(([name, value]) => ({ name, type: "string", value }) as const),
   ] as const;
   const data = { kind: "binary", bytes: Buffer.from(`data of ${id}`) } as const;
   return { id, source: "/test", type, attributes, data, structured: undefined };

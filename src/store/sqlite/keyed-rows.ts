@@ -8,10 +8,13 @@ const HOLDING = "subscription = ? AND order_key = ? AND (state = 'parked' OR blo
 
 export class KeyedRows {
   readonly #held: Statement<{ seq: number }>;
+  readonly #active: Statement<{ seq: number }>;
   readonly #wake: Statement<never>;
 
   constructor(connection: Connection) {
     this.#held = connection.prepare(`SELECT seq FROM delivery WHERE ${HOLDING} AND seq <> ? LIMIT 1`);
+    this.#active = connection.prepare(`
+      SELECT seq FROM delivery WHERE ${HOLDING} AND seq <> ? AND (due_at IS NOT NULL OR blocks = 1) LIMIT 1`);
     this.#wake = connection.prepare(`
       UPDATE delivery SET due_at = ?
       WHERE seq = (SELECT min(seq) FROM delivery WHERE ${HOLDING}) AND state = 'parked' AND due_at IS NULL`);
@@ -24,6 +27,15 @@ export class KeyedRows {
   ): number | undefined {
     if (row.key === undefined) return wanted;
     return this.#held.get(row.subscription, row.key, row.seq ?? -1) === undefined ? wanted : undefined;
+  }
+
+  /** The same for a dead letter that is parked again: it may be the one that all others of its key wait for. */
+  redrivenDueAt(
+    row: { readonly subscription: string; readonly key: string | null; readonly seq: number },
+    wanted: number,
+  ): number | undefined {
+    if (row.key === null) return wanted;
+    return this.#active.get(row.subscription, row.key, row.seq) === undefined ? wanted : undefined;
   }
 
   /** A row of this key holds it no more: the oldest of the others is due at `now`. */

@@ -188,8 +188,7 @@ function redrive(connection: Connection, keyed: KeyedRows): Operation {
     const result = movedBy(ids, (id) => {
       const dead = find.get(id, subscription, diedBefore);
       if (dead === undefined) return undefined;
-      const key = dead.key ?? undefined;
-      update.run(keyed.dueAt({ subscription, key, seq: dead.seq }, now) ?? null, dead.seq);
+      update.run(keyed.redrivenDueAt({ subscription, ...dead }, now) ?? null, dead.seq);
       return dead;
     });
     return { result };

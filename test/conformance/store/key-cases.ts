@@ -108,6 +108,9 @@ const dying: readonly StoreCase[] = [
       const moved = await store.redrive(BILLING, { ids: [first.id] }, NOW, 10);
       assert.deepEqual(moved, [{ id: first.id, key: KEY, blocked: true }]);
       assert.deepEqual(await store.heldKeys(BILLING), new Map([[KEY, 2]]));
+      assert.deepEqual(await due(store), [first.id]);
+      await store.complete([first.id], NOW);
+      assert.deepEqual(await due(store), [second.id]);
     },
   },
   {
