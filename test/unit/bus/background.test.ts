@@ -3,7 +3,7 @@
  * at a time, and ends with the bus. Method: the background on time that the test advances, with steps that it settles.
  */
 import { describe, expect, it } from "vitest";
-import { Background, type Step } from "../../../src/bus/background.ts";
+import { Background } from "../../../src/bus/background.ts";
 import { PulsebusError } from "../../../src/errors.ts";
 import { BACKGROUND_STEPS_MAX } from "../../../src/limits.ts";
 import { TransportError } from "../../../src/transport/port.ts";
@@ -31,14 +31,16 @@ function setUp() {
 }
 
 /** A step that does what the test says next; the last saying holds. */
-function scripted(...says: (() => Error | undefined)[]): Step & { readonly tries: number } {
-  let tries = 0;
-  const step = async () => {
-    const error = says[Math.min(tries, says.length - 1)]?.();
-    tries += 1;
-    if (error !== undefined) throw error;
+function scripted(...says: (() => Error | undefined)[]) {
+  const script = {
+    tries: 0,
+    async run(): Promise<void> {
+      const error = says[Math.min(script.tries, says.length - 1)]?.();
+      script.tries += 1;
+      if (error !== undefined) throw error;
+    },
   };
-  return Object.defineProperty(step, "tries", { get: () => tries }) as Step & { readonly tries: number };
+  return script;
 }
 
 const fine = () => undefined;
@@ -46,7 +48,7 @@ const fine = () => undefined;
 describe("a task", () => {
   it("is done when its first try is confirmed", async () => {
     const { background, logged } = setUp();
-    const task = background.repeat('topic "t"', "nats", scripted(fine));
+    const task = background.repeat('topic "t"', "nats", scripted(fine).run);
     expect(await task.outcome(1_000)).toBe("confirmed");
     expect(task).toMatchObject({ isOpen: false, fault: undefined });
     expect(logged).toEqual([]);
@@ -55,7 +57,7 @@ describe("a task", () => {
   it("is repeated at once a second while its broker is away, and says why", async () => {
     const { background, advance, logged } = setUp();
     const step = scripted(away);
-    const task = background.repeat('topic "t"', "nats", step);
+    const task = background.repeat('topic "t"', "nats", step.run);
     await turn();
     const triesAfter: number[] = [];
     for (const ms of [250, 500, 1_000, 1_000, 1_000]) {
@@ -70,7 +72,7 @@ describe("a task", () => {
   it("is repeated ever more slowly when it is refused, once a minute in the end", async () => {
     const { background, advance, logged } = setUp();
     const step = scripted(refused);
-    background.repeat('topic "t"', "nats", step);
+    background.repeat('topic "t"', "nats", step.run);
     await turn();
     for (let seconds = 0; seconds < 3_600; seconds += 1) await advance(1_000);
     expect(step.tries).toBeGreaterThan(60);
@@ -81,7 +83,7 @@ describe("a task", () => {
   it("is tried again soon when a refusal becomes an absence", async () => {
     const { background, advance } = setUp();
     const step = scripted(...Array.from({ length: 12 }, () => refused), away);
-    background.repeat('topic "t"', "nats", step);
+    background.repeat('topic "t"', "nats", step.run);
     await turn();
     for (let minute = 0; minute < 13; minute += 1) await advance(60_000);
     const { tries } = step;
@@ -91,7 +93,7 @@ describe("a task", () => {
 
   it("says what its fault is now, and that there is none in the end", async () => {
     const { background, advance, logged } = setUp();
-    const task = background.repeat('topic "t"', "nats", scripted(away, refused, fine));
+    const task = background.repeat('topic "t"', "nats", scripted(away, refused, fine).run);
     expect(task.fault).toMatchObject({ message: "the transport has not answered yet" });
     await turn();
     await advance(250);
@@ -105,10 +107,10 @@ describe("a task", () => {
 describe("whoever waits for a task", () => {
   it("is told at once of a refusal, and of an absence only when the time is over", async () => {
     const { background, advance } = setUp();
-    expect(await background.repeat("a", "nats", scripted(refused)).outcome(10_000)).toBe("refused");
+    expect(await background.repeat("a", "nats", scripted(refused).run).outcome(10_000)).toBe("refused");
     let outcome: string | undefined;
     void background
-      .repeat("b", "nats", scripted(away))
+      .repeat("b", "nats", scripted(away).run)
       .outcome(10_000)
       .then((told) => {
         outcome = told;
@@ -121,14 +123,14 @@ describe("whoever waits for a task", () => {
 
   it("makes it try at once, and is not told what was known before", async () => {
     const { background } = setUp();
-    const task = background.repeat("a", "nats", scripted(refused, fine));
+    const task = background.repeat("a", "nats", scripted(refused, fine).run);
     await turn();
     expect(await task.outcome(10_000)).toBe("confirmed");
   });
 
   it("need not wait for more than the first try", async () => {
     const { background, advance } = setUp();
-    const task = background.repeat("a", "nats", scripted(away));
+    const task = background.repeat("a", "nats", scripted(away).run);
     await task.tried(10_000);
     const hanging = background.repeat("b", "nats", () => new Promise(() => {}));
     let isOver = false;
@@ -182,7 +184,7 @@ describe("the background", () => {
     const { background, advance } = setUp();
     const released = Promise.withResolvers<void>();
     const waiting = scripted(away);
-    background.repeat("waiting", "nats", waiting);
+    background.repeat("waiting", "nats", waiting.run);
     const running = background.repeat("running", "nats", () => released.promise);
     const outcome = running.outcome(10_000);
     await turn();
@@ -196,14 +198,14 @@ describe("the background", () => {
     released.resolve();
     await stopped;
     const late = scripted(fine);
-    expect(await background.repeat("late", "nats", late).outcome(10_000)).toBe("open");
+    expect(await background.repeat("late", "nats", late.run).outcome(10_000)).toBe("open");
     expect(late.tries).toBe(0);
   });
 
   it("takes a failing store for something that passes", async () => {
     const { background, advance } = setUp();
     const step = scripted(() => new PulsebusError("storage-full", "no room"), fine);
-    const task = background.repeat("a", "embedded", step);
+    const task = background.repeat("a", "embedded", step.run);
     const outcome = task.outcome(10_000);
     await turn();
     await advance(250);
