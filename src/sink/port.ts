@@ -45,8 +45,9 @@ type SinkFailure = "connection" | "timeout" | "egress-refused" | "transport" | "
 
 export interface Sink {
   /**
-   * Makes one attempt for each delivery; one result each, by index. Never rejects, and ends by the subscription's
-   * timeout by itself. May be called concurrently. Abort ends it promptly with `aborted`.
+   * Makes one attempt for each delivery; one result each, by index. Never rejects, and ends by itself: by the
+   * subscription's timeout, with a transformation before it after the wait for its turn, with a reply behind it after
+   * another timeout. May be called concurrently. Abort ends it promptly with `aborted`.
    */
   deliver(deliveries: readonly Delivery[], signal: AbortSignal): Promise<readonly SinkResult[]>;
   /** Frees connections that nobody else uses. Attempts under way are aborted. */

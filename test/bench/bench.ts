@@ -16,6 +16,7 @@ import { brokerPublish } from "./rows/brokers/publish.ts";
 import { pubsub } from "./rows/brokers/pubsub.ts";
 import { delivery } from "./rows/delivery.ts";
 import { endToEnd } from "./rows/end-to-end.ts";
+import { filters } from "./rows/filters.ts";
 import { memory } from "./rows/memory.ts";
 import { batch, publish, structured } from "./rows/publish.ts";
 import { refusals } from "./rows/refusals.ts";
@@ -34,6 +35,7 @@ const CORE_ROWS = new Map<string, Row>([
   ["delivery", delivery],
   ["end-to-end", endToEnd],
   ["subscriptions", subscriptions],
+  ["filters", filters],
   ["refusals", refusals],
   ["memory", memory],
 ]);

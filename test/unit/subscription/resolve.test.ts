@@ -225,6 +225,7 @@ describe("replies", () => {
     [{ sink: "topic:b" }, "/replies", "only a webhook answers"],
     [{ replies: { topic: "orders" } }, "/replies/topic", "must be another topic than the one that is subscribed to"],
     [{ replies: { topic: "pulsebus.ops" } }, "/replies/topic", "are reserved"],
+    [{ delivery: { format: "batch" } }, "/replies", "one answer to a batch can't be told apart"],
   ])("changed by %j are refused", (change, at, message) => {
     expect(() => resolve({ topic: "orders", sink, replies: { topic: "answers" }, ...change })).toThrow(
       expect.objectContaining({ code: "invalid-request", at, message: expect.stringContaining(message) }),
