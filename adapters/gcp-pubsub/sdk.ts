@@ -1,5 +1,7 @@
 /** The SDK's clients for one instance: plain request and answer, without its own retries, batching and leases. */
+import { readFile } from "node:fs/promises";
 import type { PubSub, v1 } from "@google-cloud/pubsub";
+import { TransportError } from "../../src/transport/port.ts";
 import { Channel } from "./channel.ts";
 import { LIMITS } from "./limits.ts";
 import type { PubsubSettings } from "./settings.ts";
@@ -24,10 +26,11 @@ interface Puller {
   consumers: number;
 }
 
-/** Loads the SDK. Connects at the first call. */
+/** Loads the SDK. Connects at the first call. Rejects with `invalid` for a key file that can't be read. */
 export async function openChannels(settings: PubsubSettings): Promise<Channels> {
   const sdk = await import("@google-cloud/pubsub");
-  const { ...config } = await new sdk.PubSub(clientConfig(settings)).getClientConfig();
+  const credentials = await credentialsOf(settings);
+  const { ...config } = await new sdk.PubSub(clientConfig(settings, credentials)).getClientConfig();
   const subscriberChannel = () => new Channel(() => new sdk.v1.SubscriberClient(config));
   const publisher = new Channel(() => new sdk.v1.PublisherClient(config));
   const subscriber = subscriberChannel();
@@ -56,10 +59,22 @@ export async function openChannels(settings: PubsubSettings): Promise<Channels> 
 }
 
 type ClientConfig = NonNullable<ConstructorParameters<typeof PubSub>[0]>;
+type Credentials = NonNullable<ClientConfig["credentials"]>;
+
+/** The SDK would read the file at its first call, and end the process by a rejection that nobody handles. */
+async function credentialsOf({ keyFilename, credentials }: PubsubSettings): Promise<Credentials | undefined> {
+  if (keyFilename === undefined) return credentials;
+  try {
+    return JSON.parse(await readFile(keyFilename, "utf8")) as Credentials;
+  } catch {
+    // No cause: that of a parser quotes the text.
+    throw new TransportError("invalid", "keyFilename names no file that can be read and holds JSON");
+  }
+}
 
 /** With an emulator nothing is asked of credentials or of a metadata server, so no variable needs to keep it from that. */
-function clientConfig(settings: PubsubSettings): ClientConfig {
-  const { projectId, emulator, apiEndpoint, universeDomain, keyFilename, credentials } = settings;
+function clientConfig(settings: PubsubSettings, credentials: Credentials | undefined): ClientConfig {
+  const { projectId, emulator, apiEndpoint, universeDomain } = settings;
   const grpc = {
     // Else a client that replaces a hung one shares its connection.
     "grpc.use_local_subchannel_pool": 1,
@@ -77,7 +92,6 @@ function clientConfig(settings: PubsubSettings): ClientConfig {
     emulatorMode: false,
     ...(apiEndpoint === undefined ? {} : { apiEndpoint }),
     ...(universeDomain === undefined ? {} : { universeDomain }),
-    ...(keyFilename === undefined ? {} : { keyFilename }),
     ...(credentials === undefined ? {} : { credentials }),
   };
 }
