@@ -47,9 +47,9 @@ export const TRANSFORM_CHARS_MAX = 16 * 1024;
 /** An event, as a JSON document, that is transformed, and what is made of it. */
 export const TRANSFORM_BYTES_MAX = 1024 * 1024;
 /** One evaluation: a thousand times what a usual one takes, since a busy machine must not make dead letters. */
-export const TRANSFORM_MS_MAX = 500;
+export const TRANSFORM_MS_MAX = 1_000;
 /** The same, for a call that can't be interrupted: the process is killed then. */
-export const TRANSFORM_KILL_MS_MAX = 1_500;
+export const TRANSFORM_KILL_MS_MAX = 4_000;
 /** How long a delivery waits for its turn; then it is tried again later. */
 export const TRANSFORM_WAIT_MS_MAX = 15_000;
 /** Nesting of calls and expressions in one evaluation: far below what overflows the stack. */

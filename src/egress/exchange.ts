@@ -14,7 +14,7 @@
 import type { IncomingHttpHeaders } from "node:http";
 import type { Dispatcher } from "undici";
 import { RESPONSE_BYTES_MAX, RESPONSE_EXCERPT_BYTES, SINK_CONNECTIONS_MAX } from "../limits.ts";
-import { ABORTED, type EgressAnswer, type EgressRequest, type EgressResult, failureOf } from "./result.ts";
+import { ABORTED, type EgressRequest, type EgressResult, failureOf } from "./result.ts";
 
 /** Where the exchange waits for its turn. */
 export interface ExchangeQueue {
@@ -41,7 +41,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
   #excerpt: Buffer | undefined;
   readonly #keepsAnswer: boolean;
   #answerHeaders: readonly string[] | undefined;
-  readonly #answerBody: Buffer[] = [];
+  #answerBody: Buffer[] | undefined;
 
   constructor(
     path: string,
@@ -84,13 +84,13 @@ export class Exchange implements Dispatcher.DispatchHandler {
     this.#status = status; // interim (1xx) responses come by here too
     const retryAfter: string | readonly string[] | undefined = headers["retry-after"];
     this.#retryAfter = typeof retryAfter === "object" ? retryAfter[0] : retryAfter;
-    if (this.#keepsAnswer && status >= 200 && status < 300) this.#answerHeaders = rawHeadersOf(controller);
+    if (this.#keepsAnswer && status >= 200 && status < 300) this.#startAnswer(controller);
   }
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
     this.#bodyBytes += chunk.length;
     if (this.#status >= 300) this.#keep(chunk);
-    else if (this.#answerHeaders !== undefined) this.#answerBody.push(chunk);
+    else this.#answerBody?.push(chunk);
     if (this.#bodyBytes <= RESPONSE_BYTES_MAX) return;
     this.#settle(this.#response());
     controller.abort(new Error(`the response is longer than ${RESPONSE_BYTES_MAX} bytes`));
@@ -121,15 +121,16 @@ export class Exchange implements Dispatcher.DispatchHandler {
 
   #response(): EgressResult {
     const excerpt = this.#excerpt === undefined ? "" : textOf(this.#excerpt);
-    const answer = this.#answer();
-    return { kind: "response", status: this.#status, retryAfter: this.#retryAfter, excerpt, ...(answer && { answer }) };
+    const response = { kind: "response", status: this.#status, retryAfter: this.#retryAfter, excerpt } as const;
+    const headers = this.#answerHeaders;
+    if (headers === undefined) return response;
+    const isWhole = this.#bodyBytes <= RESPONSE_BYTES_MAX;
+    return { ...response, answer: { headers, body: isWhole ? Buffer.concat(this.#answerBody ?? []) : undefined } };
   }
 
-  #answer(): EgressAnswer | undefined {
-    const headers = this.#answerHeaders;
-    if (headers === undefined) return undefined;
-    const isWhole = this.#bodyBytes <= RESPONSE_BYTES_MAX;
-    return { headers, body: isWhole ? Buffer.concat(this.#answerBody) : undefined };
+  #startAnswer(controller: Dispatcher.DispatchController): void {
+    this.#answerHeaders = rawHeadersOf(controller);
+    this.#answerBody = [];
   }
 
   #keep(chunk: Buffer): void {

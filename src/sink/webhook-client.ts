@@ -52,8 +52,9 @@ export class WebhookClient {
 
   async post({ headers, body }: EncodedHttp, attempt: number, signal: AbortSignal): Promise<SinkResult> {
     headers.push(...this.#headers, "Pulsebus-Attempt", String(attempt));
-    const request = { method: "POST", headers, body, timeoutMs: this.#timeoutMs } as const;
-    return this.#resultOf(await this.#destination.request({ ...request, keepAnswer: this.#keepAnswer }, signal));
+    const [timeoutMs, keepAnswer] = [this.#timeoutMs, this.#keepAnswer];
+    const request = { method: "POST", headers, body, timeoutMs, keepAnswer } as const;
+    return this.#resultOf(await this.#destination.request(request, signal));
   }
 
   async close(): Promise<void> {

@@ -17,17 +17,18 @@ import { sibling } from "../runtime/sibling.ts";
 import { type Answer, READY, type Request } from "./messages.ts";
 import { Turns } from "./turns.ts";
 
-/** `unavailable`: there is no process; no fault of the expression. */
-export type Reply = Answer | { readonly kind: "unavailable"; readonly problem: string };
-
 interface Task {
   readonly request: Request;
-  readonly settle: (reply: Reply) => void;
+  readonly settle: (answer: Answer) => void;
 }
 
 /** It may read files, which are its own code, and do nothing else to the machine. */
 const NODE_FLAGS = ["--permission", "--allow-fs-read=*", `--max-old-space-size=${TRANSFORM_HEAP_MIB_MAX}`];
 const ENDED = "was ended by a shutdown";
+/** What V8 ends a program with that needs more memory than it may, and what a fault in V8 would. */
+const CRASHES: ReadonlySet<NodeJS.Signals | null> = new Set(["SIGABRT", "SIGTRAP", "SIGILL", "SIGSEGV", "SIGBUS"]);
+/** A deadline in parts: of a machine that stood still only one part is over when it goes on. */
+const DEADLINE_PARTS = 4;
 
 export class Evaluator {
   readonly #clock: Clock;
@@ -45,15 +46,15 @@ export class Evaluator {
   }
 
   /** Never rejects. The signal takes a request that still waits for its turn out of the queue: it is never answered. */
-  ask(request: Request, signal: AbortSignal): Promise<Reply> {
+  ask(request: Request, signal: AbortSignal): Promise<Answer> {
     return new Promise((resolve) => {
       const { expression } = request;
       const withdraw = (): void => this.#waiting.delete(expression, task);
       const task: Task = {
         request,
-        settle(reply) {
+        settle(answer) {
           signal.removeEventListener("abort", withdraw);
-          resolve(reply);
+          resolve(answer);
         },
       };
       signal.addEventListener("abort", withdraw, { once: true });
@@ -84,8 +85,14 @@ export class Evaluator {
   #run(process: ChildProcess, task: Task | undefined): void {
     if (task === undefined) return;
     this.#running = task;
-    this.#cancelDeadline = this.#clock.timer(TRANSFORM_KILL_MS_MAX, () => this.#kill(process));
+    this.#arm(process, DEADLINE_PARTS);
     process.send(task.request);
+  }
+
+  #arm(process: ChildProcess, parts: number): void {
+    this.#cancelDeadline = this.#clock.timer(TRANSFORM_KILL_MS_MAX / DEADLINE_PARTS, () =>
+      parts > 1 ? this.#arm(process, parts - 1) : this.#kill(process),
+    );
   }
 
   #start(): void {
@@ -102,15 +109,16 @@ export class Evaluator {
       else this.#settle(message);
       this.#pump();
     });
-    process.on("error", (error) => this.#ended(process, error.message));
-    process.on("exit", (code, signal) => this.#ended(process, reasonOf(code, signal)));
+    process.on("error", (error) => this.#ended(process, { kind: "unavailable", problem: `failed: ${error.message}` }));
+    process.on("exit", (code, signal) => this.#ended(process, answerOfExit(code, signal)));
   }
 
-  #ended(process: ChildProcess, reason: string): void {
+  #ended(process: ChildProcess, answer: Extract<Answer, { readonly problem: string }>): void {
     if (process !== this.#process) return;
-    this.#logger.warn({ reason }, "the transformation process has ended; the next event starts another one");
-    if (!this.#isReady) this.#giveUpWaiting(`could not be started: its process ${reason}`);
-    this.#forget({ kind: "failed", problem: `failed: its process ${reason}` });
+    const { problem } = answer;
+    this.#logger.warn({ problem }, "the transformation process has ended; the next event starts another one");
+    if (!this.#isReady) this.#giveUpWaiting(problem);
+    this.#forget(answer);
     this.#pump();
   }
 
@@ -121,17 +129,17 @@ export class Evaluator {
   }
 
   /** The next request starts another process. */
-  #forget(reply: Reply): void {
+  #forget(answer: Answer): void {
     this.#process = undefined;
     this.#isReady = false;
-    this.#settle(reply);
+    this.#settle(answer);
   }
 
-  #settle(reply: Reply): void {
+  #settle(answer: Answer): void {
     const task = this.#running;
     this.#running = undefined;
     this.#cancelDeadline();
-    task?.settle(reply);
+    task?.settle(answer);
   }
 
   #giveUpWaiting(problem: string): void {
@@ -139,8 +147,11 @@ export class Evaluator {
   }
 }
 
-function reasonOf(code: number | null, signal: NodeJS.Signals | null): string {
-  if (signal === "SIGABRT")
-    return `ended by ${signal}, as it does when it needs more than ${TRANSFORM_HEAP_MIB_MAX} MiB`;
-  return `ended by ${signal ?? `exit code ${code}`}`;
+function answerOfExit(
+  code: number | null,
+  signal: NodeJS.Signals | null,
+): Extract<Answer, { readonly problem: string }> {
+  const how = `failed: its process ended by ${signal ?? `exit code ${code}`}`;
+  if (!CRASHES.has(signal)) return { kind: "unavailable", problem: how };
+  return { kind: "failed", problem: `${how}, as it does when it needs more than ${TRANSFORM_HEAP_MIB_MAX} MiB` };
 }

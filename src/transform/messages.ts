@@ -11,7 +11,9 @@ export type Answer =
   /** The event with what the expression sets; without its data unless the expression `setsData`. */
   | { readonly kind: "transformed"; readonly document: string; readonly setsData: boolean }
   /** Why there is none, as the end of the sentence "the transformation ...". */
-  | { readonly kind: "failed"; readonly problem: string };
+  | { readonly kind: "failed"; readonly problem: string }
+  /** The same, and no fault of the expression: trying again makes sense. */
+  | { readonly kind: "unavailable"; readonly problem: string };
 
 /** The first message of the process: it takes requests from now on. */
 export const READY = "ready";

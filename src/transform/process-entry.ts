@@ -10,7 +10,8 @@ const IDENTITY = ["specversion", "id", "source"];
 let sandbox = new Sandbox();
 const compiled = new Map<string, ReturnType<Sandbox["compile"]>>();
 
-// The process ends by itself when the bus that it belongs to does.
+// It ends with the bus that it belongs to, and not before: Ctrl-C in a terminal reaches both.
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => undefined);
 process.on("message", (request: Request) => process.send?.(answer(request)));
 process.send?.(READY);
 
@@ -27,7 +28,8 @@ function answer({ expression, document }: Request): Answer {
     return merge(event, sandbox.evaluate(evaluate, event));
   } catch (error) {
     if (error instanceof OutOfTime) startOver();
-    return failed(`failed: ${problemOf(error)}`);
+    const isStarved = error instanceof OutOfTime && error.isStarved;
+    return { kind: isStarved ? "unavailable" : "failed", problem: `failed: ${problemOf(error)}` };
   }
 }
 

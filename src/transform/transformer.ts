@@ -11,7 +11,7 @@ import { TRANSFORM_BYTES_MAX, TRANSFORM_WAIT_MS_MAX } from "../limits.ts";
 import { faultAt } from "../pointer.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type { Logger } from "../runtime/logger.ts";
-import { Evaluator, type Reply } from "./evaluator.ts";
+import { Evaluator } from "./evaluator.ts";
 import type { Answer } from "./messages.ts";
 
 export type Transformed =
@@ -99,7 +99,7 @@ class ProcessTransformer implements Transformer {
   }
 }
 
-function outcomeOf(reply: Reply): Transformed | Extract<Answer, { kind: "transformed" }> {
+function outcomeOf(reply: Answer): Transformed | Extract<Answer, { kind: "transformed" }> {
   switch (reply.kind) {
     case "transformed":
       return reply;

@@ -2,6 +2,7 @@
  * Transformations through the real process: what an expression sees and may set, what makes it fail, and that nothing that
  * it does hurts another one or the program around it.
  */
+import { readFileSync } from "node:fs";
 import { afterAll, describe, expect, it } from "vitest";
 import { attributeOf, type Data, type Event } from "../../../src/event/event.ts";
 import { encodeStructured } from "../../../src/event/json.ts";
@@ -152,6 +153,39 @@ describe("the process", () => {
     const [hungry, ...others] = await Promise.all([apply(expression), apply("{}"), apply('{ "type": "x" }')]);
     expect(hungry).toEqual({ kind: "failed", message: expect.stringMatching(/ended by SIG|took longer than \d+ ms/) });
     expect(others).toMatchObject([{ kind: "transformed" }, { kind: "transformed" }]);
+  });
+
+  /** The processes that this one started. */
+  const children = (): number[] =>
+    readFileSync(`/proc/${process.pid}/task/${process.pid}/children`, "utf8").trim().split(" ").map(Number);
+
+  async function whileEvaluating(signal: NodeJS.Signals): Promise<Transformed> {
+    const before = new Set(children());
+    const own = open();
+    await own.apply("{}", eventOf(), WAIT);
+    const running = own.apply(endless, eventOf(), WAIT);
+    for (const pid of children()) if (!before.has(pid)) process.kill(pid, signal);
+    const outcome = await running;
+    expect(await own.apply("{}", eventOf(), WAIT)).toMatchObject({ kind: "transformed" });
+    await own.close();
+    return outcome;
+  }
+
+  it.each(["SIGINT", "SIGTERM"] as const)(
+    "takes no notice of %s, which the bus may get at the same time",
+    async (signal) => {
+      expect(await whileEvaluating(signal)).toMatchObject({
+        kind: "failed",
+        message: expect.stringContaining("took longer"),
+      });
+    },
+  );
+
+  it("that somebody kills is no fault of the expression", async () => {
+    expect(await whileEvaluating("SIGKILL")).toEqual({
+      kind: "unavailable",
+      message: "the transformation failed: its process ended by SIGKILL",
+    });
   });
 
   it("serves expressions in turn: many events of a slow one don't starve another", async () => {
