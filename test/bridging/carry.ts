@@ -17,9 +17,9 @@ export interface Route {
 }
 
 /** For all routes together, which share the brokers of the machine. */
-const ARRIVAL_MS_MAX = 60_000;
+const ARRIVAL_MS_MAX = 120_000;
 /** For `beforeAll`. */
-export const CARRY_MS_MAX = 3 * ARRIVAL_MS_MAX;
+export const CARRY_MS_MAX = 2 * ARRIVAL_MS_MAX;
 const CLOSE_MS = 5_000;
 const EVERYTHING: Matcher = { matches: () => true, types: undefined, source: undefined };
 
