@@ -14,6 +14,7 @@ import { bridgeRate } from "./rows/brokers/bridge-rate.ts";
 import { brokerConsume } from "./rows/brokers/consume.ts";
 import { brokerPublish } from "./rows/brokers/publish.ts";
 import { pubsub } from "./rows/brokers/pubsub.ts";
+import { dedupe } from "./rows/dedupe.ts";
 import { delivery } from "./rows/delivery.ts";
 import { endToEnd } from "./rows/end-to-end.ts";
 import { filters } from "./rows/filters.ts";
@@ -32,6 +33,7 @@ const CORE_ROWS = new Map<string, Row>([
   ["publish", publish],
   ["structured", structured],
   ["batch", batch],
+  ["dedupe", dedupe],
   ["delivery", delivery],
   ["end-to-end", endToEnd],
   ["subscriptions", subscriptions],

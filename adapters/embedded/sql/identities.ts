@@ -168,13 +168,21 @@ class Sieve {
   sift(body: Body): Body | undefined {
     let at = this.#fresh * IDENTITY_BYTES;
     writeIdentities(body.bytes, this.#identities, at);
-    const records: Buffer[] = [];
+    const kept: Buffer[] = [];
+    let count = 0;
+    let keptFrom = 0;
     for (let start = 0, end = 0; start < body.bytes.length; start = end, at += IDENTITY_BYTES) {
       end = recordEnd(body.bytes, start);
-      if (this.#isNew(at)) records.push(body.bytes.subarray(start, end));
+      if (this.#isNew(at)) count += 1;
+      else {
+        kept.push(body.bytes.subarray(keptFrom, start));
+        keptFrom = end;
+      }
     }
-    if (records.length === body.count) return body;
-    return records.length === 0 ? undefined : { bytes: Buffer.concat(records), count: records.length };
+    if (count === body.count) return body;
+    if (count === 0) return undefined;
+    kept.push(body.bytes.subarray(keptFrom));
+    return { bytes: Buffer.concat(kept), count };
   }
 
   #isNew(at: number): boolean {
