@@ -29,7 +29,11 @@ interface Stored {
 }
 
 async function stored(topic: string, at = url): Promise<readonly Stored[]> {
-  const { items } = await call<{ items: { event: Stored }[] }>(at, "GET", `/topics/${topic}/events?from=earliest`);
+  const { items } = await call<{ items: { event: Stored }[] }>(
+    at,
+    "GET",
+    `/topics/${topic}/events?from=earliest&limit=1000`,
+  );
   return items.map(({ event }) => event);
 }
 
@@ -182,13 +186,11 @@ describe("a reply", () => {
       await first.stop("SIGKILL");
     }
     await using second = await startPulsebus({ dataDir });
+    await eventually(async () => {
+      const answered = new Set((await stored("answers", second.url)).map(({ id }) => id));
+      expect([...answered].sort()).toEqual(ids.map((id) => `r-${id}`).sort());
+    }, 20_000);
     await statusBecomes(second.url, "s", { backlog: 0, parked: 0, inFlight: 0, deadLetters: 0 });
-    const answered = new Set(
-      (
-        await call<{ items: { event: Stored }[] }>(second.url, "GET", "/topics/answers/events?from=earliest&limit=1000")
-      ).items.map(({ event }) => event.id),
-    );
-    expect([...answered].sort()).toEqual(ids.map((id) => `r-${id}`).sort());
   });
 
   it("to a reply ends where the conversation comes back to", async () => {
