@@ -1,10 +1,13 @@
 /** The commands of the documentation, run as they stand there. */
+import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { runScript } from "../support/documentation.ts";
 import { failOnLeaks } from "../support/leaks.ts";
 import { startPulsebus } from "../support/pulsebus.ts";
 
 failOnLeaks();
+
+const PAGE = new URL("../../docs/idempotent-publish.md", import.meta.url);
 
 describe("the README's first steps", () => {
   it("publish an event, show it delivered, and show a failing webhook retried, dead-lettered and redriven", async () => {
@@ -29,6 +32,17 @@ describe("the README's first steps", () => {
 });
 
 describe("the page about", () => {
+  it("idempotent publish: what is published again is answered with the first position, and not stored", async () => {
+    await using bus = await startPulsebus();
+    const stdout = await runScript("docs/idempotent-publish.md", "idempotent-publish", bus.url);
+    expect(stdout.match(/"duplicate":true/g)).toHaveLength(2);
+    expect(stdout.match(/"storedAt"/g)).toHaveLength(3);
+    expect(stdout).toContain('pulsebus_events_duplicates_total{topic="payments"} 2\n');
+    // The answers are as the page shows them.
+    const [, shown = ""] = /```json\n([\s\S]*?)```/.exec(readFileSync(PAGE, "utf8")) ?? [];
+    expect(stdout).toContain(shown);
+  });
+
   it("filters: what matches is delivered, and what can't be looked into is counted", async () => {
     await using bus = await startPulsebus();
     const stdout = await runScript("docs/filters.md", "filters", bus.url);
