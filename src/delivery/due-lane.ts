@@ -67,8 +67,16 @@ export class DueLane {
   }
 
   #giveBack(): void {
-    this.#options.store.release(this.#buffer.map(({ id }) => id));
+    this.#release(this.#buffer);
     this.#buffer = [];
+  }
+
+  #release(rows: readonly DeliveryRow[]): void {
+    const { store, lane } = this.#options;
+    store.release(
+      lane,
+      rows.map(({ id }) => id),
+    );
   }
 
   #arm(): void {
@@ -96,7 +104,7 @@ export class DueLane {
     this.#nextDueAt = undefined;
     try {
       const lease = await store.leaseDue({ subscription, lane, now: clock.now(), limit: LEASE_ROWS });
-      if (!this.#open) return store.release(lease.rows.map(({ id }) => id));
+      if (!this.#open) return this.#release(lease.rows);
       this.#buffer.push(...lease.rows);
       if (lease.rows.length < LEASE_ROWS) this.#leaseFrom = clock.monotonic() + LEASE_INTERVAL_MS;
       if (lease.nextDueAt !== undefined) this.expect(lease.nextDueAt);

@@ -75,7 +75,7 @@ export class ForwardLane {
     if (isMalformed(row.event)) return;
     const delivery = { id: row.id, event: explained(row, row.event, subscription), attempt: 1 };
     const [result] = await forwardSink.deliver([delivery], this.#abort.signal);
-    if (result === undefined || result.kind === "aborted") return store.release([row.id]);
+    if (result === undefined || result.kind === "aborted") return store.release("forward", [row.id]);
     const now = clock.now();
     const arrived =
       result.kind === "stored" || (result.kind === "response" && result.status >= 200 && result.status < 300);
@@ -86,7 +86,7 @@ export class ForwardLane {
       if (!arrived) this.#lane.expect(dueAt);
     } catch (error) {
       logger.warn({ subscription: subscription.id, error: String(error) }, "a dead letter will be sent again");
-      store.release([row.id]);
+      store.release("forward", [row.id]);
       this.#lane.expect(dueAt);
     }
   }

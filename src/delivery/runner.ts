@@ -217,7 +217,7 @@ export class SubscriptionRunner {
     await this.#idle();
     cancel();
     this.#protection.close();
-    store.release([...(this.#order?.leased ?? []), ...this.#quarantine.leased, ...this.#attempts.leased]);
+    store.release("retry", [...(this.#order?.leased ?? []), ...this.#quarantine.leased, ...this.#attempts.leased]);
     await this.#forwards?.stop();
     await consumer.close(Math.max(deadline, clock.now() + STORE_RETRY_MS_MAX));
     await Promise.all([sink.close(), forwardSink?.close()]);

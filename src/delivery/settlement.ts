@@ -114,7 +114,7 @@ export class Settlement {
     const now = this.#options.clock.now();
     void this.#settle(async () => {
       const { writer, tally, order, onDue } = this.#rooms;
-      if (!(await writer.join(delivery, key, now))) return this.#options.store.release([delivery.id]);
+      if (!(await writer.join(delivery, key, now))) return this.#options.store.release("retry", [delivery.id]);
       if (delivery.isScheduled) tally.scheduled -= 1;
       if (delivery.isScheduled) tally.parked += 1;
       order?.joined(key);
@@ -183,7 +183,7 @@ export class Settlement {
     if (isDone(decision)) intake.delivered(delivery);
     const stored = await writer.write(delivery, decision, result, now);
     if (item !== undefined) this.#settleItem(delivery, stored);
-    else if (!stored) this.#options.store.release([delivery.id]);
+    else if (!stored) this.#options.store.release("retry", [delivery.id]);
     if (stored) this.#note(delivery, decision, item === undefined, now);
     else this.#endTurn(delivery, 0);
   }

@@ -170,8 +170,8 @@ export interface Store {
   forwarded(id: string, result: { readonly forwardedAt: number } | { readonly dueAt: number }): Promise<void>;
 
   leaseDue(request: LeaseRequest): Promise<Lease>;
-  /** Gives leased rows back untouched. */
-  release(ids: readonly string[]): void;
+  /** Gives rows that are leased in this lane back untouched. */
+  release(lane: LeaseRequest["lane"], ids: readonly string[]): void;
   /** Which of these deliveries have a row. */
   existing(ids: readonly string[]): Promise<ReadonlySet<string>>;
   /** Marks parked rows as being attempted, until they are rescheduled, dead-lettered or gone. */

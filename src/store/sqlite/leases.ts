@@ -68,9 +68,8 @@ export class Leases {
   }
 
   /** Given back untouched, so due at once. */
-  release(id: string): void {
-    this.end("retry", id, 0);
-    this.end("forward", id, 0);
+  release(lane: Lane, id: string): void {
+    this.end(lane, id, 0);
   }
 
   endAll(subscription: string): void {

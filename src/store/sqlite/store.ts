@@ -117,8 +117,8 @@ class SqliteStore implements Store {
     return { rows: answer === undefined ? [] : rowsOf(answer).filter(({ id }) => ids.has(id)), nextDueAt };
   }
 
-  release(ids: readonly string[]): void {
-    for (const id of ids) this.#leases.release(id);
+  release(lane: LeaseRequest["lane"], ids: readonly string[]): void {
+    for (const id of ids) this.#leases.release(lane, id);
   }
 
   async existing(ids: readonly string[]): Promise<ReadonlySet<string>> {

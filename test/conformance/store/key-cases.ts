@@ -15,7 +15,7 @@ function keyed(count: number): Park[] {
 async function due(store: Store, now = NOW): Promise<string[]> {
   const { rows } = await store.leaseDue({ subscription: BILLING, lane: "retry", now, limit: 100 });
   const ids = idsOf(rows);
-  store.release(ids);
+  store.release("retry", ids);
   return ids;
 }
 

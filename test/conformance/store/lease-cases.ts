@@ -85,8 +85,20 @@ const exclusion: readonly StoreCase[] = [
       const parks = dueAt(10);
       await store.park(parks);
       await lease(store, 10);
-      store.release([...idsOf(parks), "unknown"]);
+      store.release("retry", [...idsOf(parks), "unknown"]);
       assert.deepEqual((await lease(store, 10)).ids, idsOf(parks));
+    },
+  },
+  {
+    name: "keeps the lease of a retry when the forwarding that went on under its redrive is given back",
+    async run({ store }) {
+      const dead = deadOf(BILLING, { forwardDueAt: 10 });
+      await store.deadLetter([dead]);
+      await lease(store, 10, 9, "forward");
+      await store.redrive(BILLING, { ids: [dead.id] }, 20, 1);
+      assert.deepEqual((await lease(store, 20)).ids, [dead.id]);
+      store.release("forward", [dead.id]);
+      assert.deepEqual((await lease(store, 20)).ids, []);
     },
   },
   {
@@ -187,7 +199,7 @@ const races: readonly StoreCase[] = [
       await lease(store, 10);
       const looking = lease(store, 10);
       await new Promise((resolve) => setImmediate(resolve));
-      store.release(idsOf(parks));
+      store.release("retry", idsOf(parks));
       const found = await looking;
       assert(found.ids.length === 1 || (found.nextDueAt ?? Number.POSITIVE_INFINITY) <= 10);
     },

@@ -92,9 +92,10 @@ const CALLS: Readonly<Record<string, Call>> = {
   retry: (store, model, _, at) => lease(store, model, "retry", at),
   forward: (store, model, _, at) => lease(store, model, "forward", at),
 
-  async release(store, model, id) {
-    store.release([id]);
-    model.end(id, ["retry", "forward"]);
+  async release(store, model, id, at) {
+    const lane = at % 2 === 0 ? "retry" : "forward";
+    store.release(lane, [id]);
+    model.end(id, [lane]);
   },
 
   async redrive(store, model, id, at) {
