@@ -1,13 +1,14 @@
 /**
  * Receives what a subscription has to attempt, and settles it. Redelivered items that have a row already were parked or
  * dead-lettered before their ack was lost: they are acked and dropped here. So are those whose row has been delivered
- * since the start, before the transport came to hand them out again.
+ * since the start, before the transport came to hand them out again. One that is being worked on is the same delivery
+ * under a newer handle: a transport that lost its connection forgets which items it had handed out.
  */
 import { IN_FLIGHT_MAX, STORE_RETRY_MS_MAX } from "../limits.ts";
 import { type Clock, sleep } from "../runtime/clock.ts";
 import type { Logger } from "../runtime/logger.ts";
 import type { Subscription } from "../subscription/subscription.ts";
-import type { Consumer, Item } from "../transport/port.ts";
+import type { Consumer, Item, Position } from "../transport/port.ts";
 import type { DeliveryCounters } from "./counters.ts";
 import { deliveryId } from "./delivery-id.ts";
 import type { Health } from "./health.ts";
@@ -28,6 +29,8 @@ export class Intake {
   readonly #health: Health;
   /** The latest deliveries whose row was delivered. No more than a window is ever handed out again. */
   readonly #deliveredRows = new Set<string>();
+  /** What was handed out and is not settled, by position: the newest handle is what can be settled. */
+  readonly #open = new Map<Position, Item>();
 
   constructor(options: IntakeOptions, writer: OutcomeWriter, health: Health) {
     this.#options = options;
@@ -40,7 +43,9 @@ export class Intake {
     try {
       const items = await this.#options.consumer.receive(max, signal);
       this.#health.report("receive", undefined);
-      return items.some(({ redelivered }) => redelivered) ? await this.#withoutKnown(items) : items;
+      const news = items.some(({ redelivered }) => redelivered) ? await this.#withoutKnown(items) : items;
+      for (const item of news) this.#open.set(item.position, item);
+      return news;
     } catch (error) {
       await this.#outlast(error, signal);
       return [];
@@ -54,7 +59,9 @@ export class Intake {
   }
 
   settle(item: Item, how: "ack" | "release"): void {
-    if (!this.#options.consumer.settle(item, how)) this.#options.counters.lateSettles += 1;
+    const newest = this.#open.get(item.position) ?? item;
+    this.#open.delete(item.position);
+    if (!this.#options.consumer.settle(newest, how)) this.#options.counters.lateSettles += 1;
   }
 
   #rememberRow(id: string): void {
@@ -65,7 +72,9 @@ export class Intake {
     this.#deliveredRows.add(id);
   }
 
-  async #withoutKnown(items: readonly Item[]): Promise<readonly Item[]> {
+  async #withoutKnown(received: readonly Item[]): Promise<readonly Item[]> {
+    const items = received.filter((item) => !this.#isOpen(item));
+    if (items.length === 0) return items;
     const ids = items.map(({ position }) => deliveryId(this.#options.subscription.id, position));
     const known = await this.#writer.existing(ids);
     const isKnown = (index: number): boolean => {
@@ -76,6 +85,13 @@ export class Intake {
       if (isKnown(index)) this.settle(item, "ack");
     });
     return items.filter((_, index) => !isKnown(index));
+  }
+
+  /** Whether it is being worked on, which goes on and settles the newer handle. */
+  #isOpen(item: Item): boolean {
+    const isOpen = this.#open.has(item.position);
+    if (isOpen) this.#open.set(item.position, item);
+    return isOpen;
   }
 
   /** `receive` of a consumer rejects only for what waiting may not cure; it is shown, and tried again at a slow pace. */
