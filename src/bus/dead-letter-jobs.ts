@@ -53,11 +53,9 @@ export class DeadLetterJobs {
     while (moved === REDRIVE_CHUNK && !this.#stopping) moved = await this.#moveChunk(action, entry, selection);
   }
 
-  async #moveChunk(action: Action, entry: SubscriptionEntry, selection: DeadSelection): Promise<number> {
+  #moveChunk(action: Action, entry: SubscriptionEntry, selection: DeadSelection): Promise<number> {
     const { store, clock } = this.#context;
-    const moved = await store[action](entry.id, selection, clock.now(), REDRIVE_CHUNK);
-    if (moved.length > 0) entry.moved(action, moved);
-    return moved.length;
+    return entry.move(action, () => store[action](entry.id, selection, clock.now(), REDRIVE_CHUNK));
   }
 
   #logFailure(action: Action, entry: SubscriptionEntry, error: unknown): void {

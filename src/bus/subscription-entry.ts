@@ -19,6 +19,7 @@ import type {
   SubscriptionView,
 } from "./bus.ts";
 import { type BusContext, groupName } from "./context.ts";
+import { KeyedQueue } from "./keyed-queue.ts";
 import { recentOutcome, runningOutcome } from "./recent-outcomes.ts";
 import type { SubscriptionRecord } from "./subscription-records.ts";
 import { SubscriptionSinks } from "./subscription-sinks.ts";
@@ -48,6 +49,8 @@ export class SubscriptionEntry {
   readonly #events: EntryEvents;
   readonly #counters = new DeliveryCounters();
   readonly #outcomes = outcomeRing();
+  /** Moves of dead letters, and starts, which count the rows: one after the other, or a move would be counted twice. */
+  readonly #rowCounting = new KeyedQueue();
   /** As the transport told last. */
   #skipped = 0;
   #runner: SubscriptionRunner | undefined;
@@ -109,7 +112,11 @@ export class SubscriptionEntry {
   }
 
   /** Opens consumer and sinks and starts the runner. Throws while one of its topics is not there. */
-  async start(signal: AbortSignal): Promise<void> {
+  start(signal: AbortSignal): Promise<void> {
+    return this.#rowCounting.run(this.id, () => this.#start(signal));
+  }
+
+  async #start(signal: AbortSignal): Promise<void> {
     const topic = this.topic.requireReady();
     this.applyHoldBack();
     if (this.detached) return;
@@ -184,10 +191,14 @@ export class SubscriptionEntry {
     this.applyHoldBack();
   }
 
-  /** These dead letters were parked again, or deleted. */
-  moved(action: "redrive" | "discard", moved: readonly MovedDeadLetter[]): void {
-    if (action === "redrive") this.#runner?.redriven(moved);
-    else this.#runner?.discarded(moved);
+  /** Dead letters are parked again, or deleted; answers how many. */
+  move(action: "redrive" | "discard", change: () => Promise<readonly MovedDeadLetter[]>): Promise<number> {
+    return this.#rowCounting.run(this.id, async () => {
+      const moved = await change();
+      if (action === "redrive") this.#runner?.redriven(moved);
+      else this.#runner?.discarded(moved);
+      return moved.length;
+    });
   }
 
   /** A healthy subscription holds the log for as long as it needs it, others within bounds, a temporary one never. */
