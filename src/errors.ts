@@ -12,6 +12,7 @@ export type ErrorCode =
   | "unknown-topic"
   | "unknown-subscription"
   | "unknown-delivery"
+  | "lock-lost"
   | "not-found"
   | "method-not-allowed"
   | "conflict"

@@ -133,6 +133,16 @@ export const BREAKER_PAUSE_MS = 1_000;
 export const BREAKER_REJECTS = 20;
 /** How long a busy sink may have itself left alone (`Retry-After`); the delivery itself waits as long as it says. */
 export const PACE_WISH_MS_MAX = 60_000;
+/** All renewals of a pulled delivery's lock together: below the shortest lease of a broker (RabbitMQ's 25 minutes). */
+export const PULL_LOCK_MS_MAX = 20 * 60 * 1_000;
+/** Deliveries of one receive, and locks of one ack, release, reject or renewal. */
+export const PULL_DELIVERIES_MAX = 100;
+/** How long a receive may wait: below the 60 s after which common proxies cut. */
+export const PULL_WAIT_MS_MAX = 50_000;
+/** The delay of a release, at most. */
+export const PULL_DELAY_MS_MAX = 24 * 60 * 60 * 1_000;
+/** The reason of a release or reject, characters. */
+export const PULL_REASON_CHARS_MAX = 1_000;
 /** Unclean stops during which a delivery was open that make it poison. */
 export const POISON_UNCLEAN_STOPS = 3;
 /** Failed attempts in a row, without a delivery, that make a subscription `failing`. */

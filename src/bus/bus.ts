@@ -6,6 +6,7 @@
 import type { TopicPlan } from "../config/plan.ts";
 import type { BreakerState } from "../delivery/breaker.ts";
 import type { Event } from "../event/event.ts";
+import type { PulledDelivery, PullOutcome } from "../sink/pull.ts";
 import type { DeadLetterReason, DeliveryFilter, DeliveryRow, DeliveryRowWithHistory, Page } from "../store/port.ts";
 import type { Subscription } from "../subscription/subscription.ts";
 import type { HistogramSnapshot } from "../telemetry/histogram.ts";
@@ -215,6 +216,16 @@ export interface Bus {
     filter: DeliveryFilter,
     page: { readonly cursor: string | undefined; readonly limit: number },
   ): Promise<Page<DeliveryRow>>;
+  /** Waits for deliveries of a subscription that is pulled from. Throws `conflict` for one that is pushed. */
+  receive(
+    id: string,
+    request: { readonly max: number; readonly waitMs: number },
+    signal: AbortSignal,
+  ): Promise<readonly PulledDelivery[]>;
+  /** Says what came of pulled deliveries. Throws `lock-lost` when some locks are none any more; the others are settled. */
+  settlePulled(id: string, locks: readonly string[], outcome: PullOutcome): void;
+  /** Locks for longer; answers until when, milliseconds since the epoch, by index. Throws `lock-lost` in the same way. */
+  renewPulled(id: string, locks: readonly string[]): readonly number[];
   /** A parked delivery or a dead letter with its history. */
   delivery(id: string, deliveryId: string): Promise<DeliveryRowWithHistory>;
   /** Starts a job in chunks; answers how many dead letters it will move. */

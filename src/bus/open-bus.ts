@@ -2,6 +2,7 @@
 import { Engine } from "../delivery/engine.ts";
 import { PulsebusError } from "../errors.ts";
 import { BROKER_GRACE_MS, NOT_READY_NAMED_MAX, SKIPPED_CHECK_MS } from "../limits.ts";
+import type { PullOutcome } from "../sink/pull.ts";
 import type { DeliveryFilter } from "../store/port.ts";
 import type { Start } from "../transport/port.ts";
 import { Background, type Task } from "./background.ts";
@@ -78,6 +79,16 @@ interface Rooms {
   readonly subscriptions: Subscriptions;
   readonly ops: Ops;
   readonly starting: readonly Task[];
+}
+
+/** Tries all of them first. */
+function refuseLost(locks: readonly string[], isHeld: (lock: string, index: number) => boolean): void {
+  const held = locks.map(isHeld);
+  const lost = locks.filter((_, index) => !held[index]);
+  const [first] = lost;
+  if (first === undefined) return;
+  const message = `${lost.length} of ${locks.length} locks are not held any more, the first is "${first}": what they locked is delivered again`;
+  throw new PulsebusError("lock-lost", message, { at: `/locks/${held.indexOf(false)}` });
 }
 
 class BusService implements OwnedBus {
@@ -193,6 +204,22 @@ class BusService implements OwnedBus {
   async deadLetters(id: string, filter: DeliveryFilter, page: PageRequest) {
     this.#subscriptions.get(id);
     return this.#context.store.list(id, "dead", filter, page);
+  }
+
+  async receive(id: string, { max, waitMs }: { readonly max: number; readonly waitMs: number }, signal: AbortSignal) {
+    return this.#subscriptions.get(id).pull.receive(max, waitMs, signal);
+  }
+
+  settlePulled(id: string, locks: readonly string[], outcome: PullOutcome): void {
+    const { pull } = this.#subscriptions.get(id);
+    refuseLost(locks, (lock) => pull.settle(lock, outcome));
+  }
+
+  renewPulled(id: string, locks: readonly string[]): readonly number[] {
+    const { pull } = this.#subscriptions.get(id);
+    const renewed = locks.map((lock) => pull.renew(lock));
+    refuseLost(locks, (_, index) => renewed[index] !== undefined);
+    return renewed.filter((expiresAt) => expiresAt !== undefined);
   }
 
   async delivery(id: string, delivery: string) {

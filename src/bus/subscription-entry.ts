@@ -2,11 +2,14 @@
  * One subscription while the bus runs: the durable record, and the runner that works for it unless it is detached.
  * Until it is in service, its task says what is missing.
  */
+
 import { DeliveryCounters } from "../delivery/counters.ts";
 import { outcomeRing } from "../delivery/outcome.ts";
 import { SubscriptionRunner } from "../delivery/runner.ts";
+import { PulsebusError } from "../errors.ts";
 import type { Event } from "../event/event.ts";
-import type { Sink, SinkResult } from "../sink/port.ts";
+import type { SinkResult } from "../sink/port.ts";
+import type { PullSink } from "../sink/pull.ts";
 import type { MovedDeadLetter } from "../store/port.ts";
 import type { Subscription } from "../subscription/subscription.ts";
 import type { GroupStats } from "../transport/port.ts";
@@ -22,7 +25,7 @@ import { type BusContext, groupName } from "./context.ts";
 import { KeyedQueue } from "./keyed-queue.ts";
 import { recentOutcome, runningOutcome } from "./recent-outcomes.ts";
 import type { SubscriptionRecord } from "./subscription-records.ts";
-import { SubscriptionSinks } from "./subscription-sinks.ts";
+import { type OpenSinks, SubscriptionSinks } from "./subscription-sinks.ts";
 import type { Topic } from "./topic.ts";
 import type { Topics } from "./topics.ts";
 import { toldInTime } from "./transport-stats.ts";
@@ -54,6 +57,7 @@ export class SubscriptionEntry {
   /** As the transport told last. */
   #skipped = 0;
   #runner: SubscriptionRunner | undefined;
+  #pull: PullSink | undefined;
   /** Ends the use of the breaker that is shared by all who deliver there. */
   #leaveOrigin: () => void = () => undefined;
   subscription: Subscription;
@@ -120,17 +124,18 @@ export class SubscriptionEntry {
     const topic = this.topic.requireReady();
     this.applyHoldBack();
     if (this.detached) return;
-    const { sink, forwardSink } = await this.#sinks.openAll(this.subscription);
+    const sinks = await this.#sinks.openAll(this.subscription);
     if (signal.aborted) {
-      await Promise.all([sink.close(), forwardSink?.close()]);
+      await Promise.all([sinks.sink.close(), sinks.forwardSink?.close()]);
       return;
     }
-    this.#runner = this.#openRunner(topic, sink, forwardSink);
+    this.#pull = sinks.pull;
+    this.#runner = this.#openRunner(topic, sinks);
     await this.#startRunner(this.#runner);
     this.applyHoldBack();
   }
 
-  #openRunner(topic: Topic, sink: Sink, forwardSink: Sink | undefined): SubscriptionRunner {
+  #openRunner(topic: Topic, { sink, pull, forwardSink }: OpenSinks): SubscriptionRunner {
     const { store, clock, random, logger, engine } = this.#context;
     const { subscription } = this;
     const origin = engine.breakers.join(subscription.sink, subscription.policy.breaker);
@@ -143,6 +148,7 @@ export class SubscriptionEntry {
         leniency: (name) => topic.tolerated(name),
       }),
       sink,
+      demand: pull,
       forwardSink,
       store,
       clock,
@@ -207,9 +213,24 @@ export class SubscriptionEntry {
     this.topic.transport.holdBack(this.topic.plan.address, this.group, mode);
   }
 
+  /** What deliveries are fetched from. Throws `conflict` when they are pushed, `unavailable` while it is not in service. */
+  get pull(): PullSink {
+    const { id } = this;
+    if (this.subscription.sink.kind !== "pull") {
+      throw new PulsebusError(
+        "conflict",
+        `subscription "${id}" is pushed to its sink: give it the sink "pull:" to fetch`,
+      );
+    }
+    if (this.#pull !== undefined && this.#runner !== undefined) return this.#pull;
+    throw new PulsebusError("unavailable", `subscription "${id}" is not in service: ${this.reason ?? this.state}`, {
+      retryAfterSeconds: 1,
+    });
+  }
+
   /** Makes one attempt with this event, outside topic and policy, and asks for no reply. */
   async test(event: Event): Promise<SinkResult | undefined> {
-    const sink = await this.#sinks.open(this.subscription, undefined);
+    const sink = await this.#sinks.openForTest(this.subscription);
     try {
       const [result] = await sink.deliver(
         [{ id: this.#context.newId(), event, attempt: 1 }],

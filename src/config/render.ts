@@ -5,7 +5,8 @@
 import { stringify } from "yaml";
 import { mapStrings } from "../json-value.ts";
 import { POLICY_DEFAULTS } from "../subscription/policy.ts";
-import type { DeliveryPolicy, SinkAddress, Subscription } from "../subscription/subscription.ts";
+import { formatSink } from "../subscription/sink.ts";
+import type { DeliveryPolicy, Subscription } from "../subscription/subscription.ts";
 import { formatDuration, formatSize } from "../units.ts";
 import type { ConfigInput } from "./input.ts";
 import { escapeReferences } from "./interpolate.ts";
@@ -50,18 +51,26 @@ type SubscriptionEntry = NonNullable<ConfigInput["subscriptions"]>[string];
 function describeSubscription({ input, sink, policy }: Subscription): SubscriptionEntry {
   const { id: _key, delivery, ...rest } = input;
   const retryOn = delivery?.retry?.retryOn ?? POLICY_DEFAULTS.retry.retryOn;
-  return { ...rest, sink: describeSink(sink), delivery: describePolicy(policy, retryOn) };
+  return { ...rest, sink: formatSink(sink), delivery: describePolicy(policy, retryOn) };
 }
 
 function describePolicy(
   policy: DeliveryPolicy,
   retryOn: readonly string[],
 ): NonNullable<SubscriptionEntry["delivery"]> {
-  const { format, maxInFlight, headers, deadLetterSink, from, maxParked, maxDeadLetters } = policy;
+  const { format, batch, ordering, rateLimit, breaker, weight, maxInFlight, headers, deadLetterSink, from } = policy;
+  const { maxParked, maxScheduled, maxDeadLetters } = policy;
   const { maxAttempts, maxAgeMs, backoff } = policy.retry;
   return {
     format,
+    ...(batch && {
+      batch: { maxEvents: batch.maxEvents, maxBytes: batch.maxBytes, maxWait: formatDuration(batch.maxWaitMs) },
+    }),
+    ordering: ordering === undefined ? "none" : { key: ordering.attribute, onDeadLetter: ordering.onDeadLetter },
     maxInFlight,
+    weight,
+    ...(rateLimit && { rateLimit }),
+    breaker: { failures: breaker.failures, maxPause: formatDuration(breaker.maxPauseMs) },
     timeout: formatDuration(policy.timeoutMs),
     retry: {
       maxAttempts,
@@ -76,13 +85,10 @@ function describePolicy(
     },
     // A header's value is a credential more often than not.
     headers: Object.fromEntries(Object.keys(headers).map((name) => [name, COVERED])),
-    ...(deadLetterSink && { deadLetter: { sink: describeSink(deadLetterSink) } }),
+    ...(deadLetterSink && { deadLetter: { sink: formatSink(deadLetterSink) } }),
     from,
     maxParked,
+    maxScheduled,
     maxDeadLetters,
   };
-}
-
-function describeSink(sink: SinkAddress): string {
-  return sink.kind === "webhook" ? sink.url : `topic:${sink.topic}`;
 }

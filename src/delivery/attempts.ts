@@ -41,6 +41,7 @@ export class Attempts {
   /** Until when what is ready waits for more of its batch. */
   #batchDueAt = 0;
   #cancelBatchTimer: (() => void) | undefined;
+  #cancelHold: (() => void) | undefined;
   lastStartedAt: number | undefined;
 
   constructor(options: AttemptsOptions) {
@@ -100,6 +101,8 @@ export class Attempts {
   /** Parks what was received and is ready, for a time in which nothing is attempted. */
   async putBack(): Promise<void> {
     this.#cancelBatchTimer?.();
+    this.#cancelHold?.();
+    this.#cancelHold = undefined;
     const waiting = this.#ready.first.splice(0);
     await Promise.all(waiting.map((delivery) => this.#options.settlement.putBack(delivery)));
   }
@@ -144,7 +147,13 @@ export class Attempts {
   #waitForGates(now: number): false {
     const opensAt = this.#options.protection.gates.waitUntilOpen(now);
     if (opensAt !== undefined && opensAt - now > READY_HOLD_MS_MAX) void this.putBack();
+    if (opensAt === undefined) this.#cancelHold ??= this.#options.clock.timer(READY_HOLD_MS_MAX, () => this.#endHold());
     return false;
+  }
+
+  #endHold(): void {
+    this.#cancelHold = undefined;
+    if (this.#options.protection.isClosed(this.#options.clock.now())) void this.putBack();
   }
 
   #take(lane: Lane, size: number, now: number): readonly OpenDelivery[] {

@@ -25,5 +25,6 @@ export class Breakers {
 }
 
 function originOf(sink: SinkAddress): string {
-  return sink.kind === "topic" ? `topic:${sink.topic}` : new URL(sink.url).origin;
+  if (sink.kind === "webhook") return new URL(sink.url).origin;
+  return sink.kind === "topic" ? `topic:${sink.topic}` : "pull:";
 }

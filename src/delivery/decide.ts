@@ -11,6 +11,7 @@
  *   the target's place was passed already        loop-dropped: acked and counted
  *   too many hops                                dead letter `loop`
  *   the transformation has no outcome            dead letter `transform`
+ *   released by who pulled it, or its lock expired as no answer, but after the delay that was asked for
  *   aborted by a shutdown                        interrupted: no attempt, no failure
  *
  * Two limits end the retries, whichever comes first: `maxAttempts`, and `maxAge` since the first attempt. The wait is
@@ -60,7 +61,9 @@ export function decide(result: SinkResult, facts: AttemptFacts, policy: RetryPol
     case "refused":
       return { kind: "dead", reason: result.reason, detail: result.message, pause: undefined };
     case "failure":
-      return retryOrGiveUp(`${result.error}: ${result.message}`, result.retryAfterMs ?? 0, facts, policy, random);
+      return retryOrGiveUp(`${result.error}: ${result.message}`, undefined, facts, policy, random, result.retryAfterMs);
+    case "released":
+      return retryOrGiveUp(result.message, result.delayMs, facts, policy, random);
     case "response":
       return decideOnStatus(result.status, result.retryAfterMs, facts, policy, random);
   }
@@ -77,18 +80,20 @@ function decideOnStatus(
   const error = `the sink answered ${status}`;
   if (policy.retryOn(status)) {
     const wishMs = status === 429 || status === 503 ? (retryAfterMs ?? 0) : 0;
-    return retryOrGiveUp(error, wishMs, facts, policy, random);
+    return retryOrGiveUp(error, undefined, facts, policy, random, wishMs);
   }
   const pause = status === GONE ? "the sink answered 410 Gone: it wants no more events" : undefined;
   return { kind: "dead", reason: "rejected", detail: error, pause };
 }
 
+/** `delayMs` replaces the back-off, `wishMs` may make it longer. */
 function retryOrGiveUp(
   error: string,
-  wishMs: number,
+  delayMs: number | undefined,
   facts: AttemptFacts,
   policy: RetryPolicy,
   random: Random,
+  wishMs = 0,
 ): Decision {
   const giveUpAt = facts.firstAttemptAt + policy.maxAgeMs;
   const exhausted =
@@ -100,6 +105,6 @@ function retryOrGiveUp(
   if (exhausted !== undefined) {
     return { kind: "dead", reason: "exhausted", detail: `${error}; ${exhausted}`, pause: undefined };
   }
-  const waitMs = Math.max(backoffMs(policy.backoff, facts.attempts, random), wishMs);
+  const waitMs = delayMs ?? Math.max(backoffMs(policy.backoff, facts.attempts, random), wishMs);
   return { kind: "retry", dueAt: Math.min(facts.now + waitMs, giveUpAt), error };
 }

@@ -12,6 +12,7 @@ import type { Logger } from "../runtime/logger.ts";
 import type { Random } from "../runtime/random.ts";
 import type { Sink } from "../sink/port.ts";
 import type { DeliveryRow, Store } from "../store/port.ts";
+import { formatSink } from "../subscription/sink.ts";
 import type { Subscription } from "../subscription/subscription.ts";
 import { isMalformed } from "../transport/port.ts";
 import { backoffMs } from "./backoff.ts";
@@ -93,8 +94,7 @@ export class ForwardLane {
 }
 
 function explained(row: DeliveryRow, event: Event, subscription: Subscription): Event {
-  const { sink } = subscription;
-  const destination = sink.kind === "webhook" ? sink.url : `topic:${sink.topic}`;
+  const destination = formatSink(subscription.sink);
   let copy = withAttribute(event, { name: "knativeerrordest", type: "uri", value: destination });
   if (row.lastStatus !== undefined) {
     copy = withAttribute(copy, { name: "knativeerrorcode", type: "integer", value: String(row.lastStatus) });

@@ -29,7 +29,7 @@
 import { attributeOf } from "../event/event.ts";
 import { KEY_BUFFER_WINDOWS, STORE_RETRY_MS_MAX } from "../limits.ts";
 import type { Logger } from "../runtime/logger.ts";
-import type { Sink } from "../sink/port.ts";
+import type { Demand, Sink } from "../sink/port.ts";
 import type { MovedDeadLetter } from "../store/port.ts";
 import { type Consumer, type Item, isMalformed } from "../transport/port.ts";
 import { deliveryTimeOf } from "./admission.ts";
@@ -51,6 +51,8 @@ import type { Seat, Turns } from "./turns.ts";
 export interface RunnerOptions extends SettlementOptions {
   readonly consumer: Consumer;
   readonly sink: Sink;
+  /** Set when the sink takes only what it was asked for. */
+  readonly demand: Demand | undefined;
   /** Where dead letters are sent too, when the policy names a place. */
   readonly forwardSink: Sink | undefined;
   readonly logger: Logger;
@@ -85,7 +87,7 @@ export class SubscriptionRunner {
 
   constructor(options: RunnerOptions) {
     this.#options = options;
-    const { subscription, store, clock, logger, forwardSink, turns, originBreaker } = options;
+    const { subscription, store, clock, logger, forwardSink, turns } = options;
     const { policy } = subscription;
     const plan = (): void => this.#seat.plan();
     this.#seat = turns.join({ weight: policy.weight, work: (budget) => this.#work(budget) });
@@ -105,7 +107,7 @@ export class SubscriptionRunner {
     this.#settlement = this.#openSettlement();
     this.#retries = new DueLane({ subscription: subscription.id, lane: "retry", store, clock, logger, onReady: plan });
     this.#forwards = forwardSink && new ForwardLane({ ...options, forwardSink });
-    this.#protection = new Protection(policy, originBreaker, clock, plan);
+    this.#protection = new Protection(policy, options, clock, plan);
     const open = options.afterUncleanStop ? policy.maxInFlight * (policy.batch?.maxEvents ?? 1) : 0;
     this.#quarantine = new Quarantine(open * (1 + KEY_BUFFER_WINDOWS), open);
     this.#attempts = new Attempts({
@@ -281,6 +283,8 @@ export class SubscriptionRunner {
     const started = this.#attempts.start(budget, this.#isHeldBack ? "closed" : "open", now);
     const wanted = this.#isHeldBack ? 0 : this.#attempts.receivable(now);
     if (wanted > 0 && !this.#isReceiving) void this.#receive(wanted);
+    // What came now could not start: the pipe keeps it.
+    if (this.#protection.isClosed(now)) this.#endReceive();
     return started;
   }
 

@@ -2,18 +2,23 @@
 import type { ServerResponse } from "node:http";
 
 export class Lifecycle {
-  #draining = false;
+  readonly #drain = new AbortController();
 
   get draining(): boolean {
-    return this.#draining;
+    return this.#drain.signal.aborted;
+  }
+
+  /** Aborted when the server drains: what waits for something to come gives up then. */
+  get drained(): AbortSignal {
+    return this.#drain.signal;
   }
 
   drain(): void {
-    this.#draining = true;
+    this.#drain.abort();
   }
 
   /** Called before an answer is written: while draining it is the last one on its connection. */
   prepare(res: ServerResponse): void {
-    if (this.#draining) res.shouldKeepAlive = false;
+    if (this.draining) res.shouldKeepAlive = false;
   }
 }

@@ -22,6 +22,7 @@ export const PROBLEM_KINDS: Readonly<Record<ErrorCode, Kind>> = {
   "unknown-topic": { status: 404, title: "There is no such topic" },
   "unknown-subscription": { status: 404, title: "There is no such subscription" },
   "unknown-delivery": { status: 404, title: "There is no such delivery" },
+  "lock-lost": { status: 409, title: "The lock is not held any more" },
   "not-found": { status: 404, title: "There is nothing at this address" },
   "method-not-allowed": { status: 405, title: "The method is not allowed here" },
   conflict: { status: 409, title: "The request conflicts with what is there" },

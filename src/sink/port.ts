@@ -38,10 +38,20 @@ export type SinkResult =
   | { readonly kind: "loop" }
   /** Refused for good: too many hops, too large or invalid on the target, no outcome of the transformation. */
   | { readonly kind: "refused"; readonly reason: "loop" | "rejected" | "transform"; readonly message: string }
+  /** Who pulled it gave it back, or let its lock expire; to be tried again after the delay, or the back-off. */
+  | { readonly kind: "released"; readonly delayMs: number | undefined; readonly message: string }
   /** The attempt was aborted by the signal: no failure of the sink. */
   | { readonly kind: "aborted" };
 
 type SinkFailure = "connection" | "timeout" | "egress-refused" | "transport" | "response-too-large" | "reply";
+
+/** Of a sink that takes only what it was asked for. */
+export interface Demand {
+  /** How many deliveries may start now. */
+  readonly wanted: number;
+  /** Calls back when that changed. */
+  onChange(listener: () => void): void;
+}
 
 export interface Sink {
   /**

@@ -29,6 +29,7 @@ import type {
   OrderingPolicy,
   RateLimit,
   RetryPolicy,
+  SinkAddress,
   Subscription,
   SubscriptionInput,
 } from "./subscription.ts";
@@ -90,12 +91,23 @@ function resolvePolicy(input: DeliveryInput, at: string): DeliveryPolicy {
     timeoutMs: duration(input.timeout ?? defaults.timeout, ATTEMPT_TIMEOUT_MS_MAX, `${at}/timeout`),
     retry: resolveRetry(input.retry ?? {}, `${at}/retry`),
     headers: checkHeaders(input.headers ?? defaults.headers, `${at}/headers`),
-    deadLetterSink: input.deadLetter && parseSink(input.deadLetter.sink, `${at}/deadLetter/sink`),
+    deadLetterSink: input.deadLetter && parseDeadLetterSink(input.deadLetter.sink, `${at}/deadLetter/sink`),
     from: input.from ?? defaults.from,
     maxParked: input.maxParked ?? defaults.maxParked,
     maxScheduled: input.maxScheduled ?? defaults.maxScheduled,
     maxDeadLetters: input.maxDeadLetters ?? defaults.maxDeadLetters,
   };
+}
+
+/** Dead letters are fetched through the API anyway. */
+function parseDeadLetterSink(text: string, at: string): SinkAddress {
+  const sink = parseSink(text, at);
+  if (sink.kind !== "pull") return sink;
+  throw faultAt(
+    "invalid-request",
+    at,
+    "must be a URL or topic:NAME: dead letters are listed through the API as they are",
+  );
 }
 
 function resolveBatch({ format, batch = {} }: DeliveryInput, at: string): BatchPolicy | undefined {

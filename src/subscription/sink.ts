@@ -1,26 +1,32 @@
-/** The address of a sink: a webhook's URL, or `topic:NAME`. */
+/** The address of a sink: a webhook's URL, `topic:NAME`, or `pull:` for what is fetched through the API. */
 import { SINK_CHARS_MAX } from "../limits.ts";
 import { faultAt } from "../pointer.ts";
 import { checkTopicName } from "./names.ts";
 import type { SinkAddress } from "./subscription.ts";
 
-const FORMS = "write an http:// or https:// URL, or topic:NAME";
+const FORMS = "write an http:// or https:// URL, topic:NAME or pull:";
 
 /**
- * Throws `invalid-request` for what is no sink, and `not-supported` for `pull:`. Which hosts may be reached is not
+ * Throws `invalid-request` for what is no sink. Which hosts may be reached is not
  * decided here but by the egress guard, at every attempt.
  */
 export function parseSink(text: string, at: string): SinkAddress {
   if (text.startsWith("topic:")) return { kind: "topic", topic: checkTopicName(text.slice("topic:".length), at) };
-  if (text.startsWith("pull:")) {
-    throw faultAt(
-      "not-supported",
-      at,
-      "pull delivery is not supported by this version of Pulsebus: give a URL or topic:NAME",
-    );
-  }
+  if (text === "pull:") return { kind: "pull" };
   if (text.length > SINK_CHARS_MAX) throw faultAt("invalid-request", at, `may have ${SINK_CHARS_MAX} characters`);
   return { kind: "webhook", url: parseWebhookUrl(text, at) };
+}
+
+/** As users write it. */
+export function formatSink(sink: SinkAddress): string {
+  switch (sink.kind) {
+    case "webhook":
+      return sink.url;
+    case "topic":
+      return `topic:${sink.topic}`;
+    case "pull":
+      return "pull:";
+  }
 }
 
 /** The message never repeats the text, which may hold a password. */

@@ -9,7 +9,7 @@ type FilterInput = { readonly [dialect: string]: unknown };
 export interface SubscriptionInput {
   readonly id?: string;
   readonly topic: string;
-  /** `http://…`, `https://…` or `topic:NAME`. */
+  /** `http://…`, `https://…`, `topic:NAME` or `pull:`. */
   readonly sink: string;
   /** The delivery protocol, as the CloudEvents Subscriptions API names it. */
   readonly protocol?: "HTTP";
@@ -61,7 +61,8 @@ export interface DeliveryInput {
 
 export type SinkAddress =
   | { readonly kind: "webhook"; readonly url: string }
-  | { readonly kind: "topic"; readonly topic: string };
+  | { readonly kind: "topic"; readonly topic: string }
+  | { readonly kind: "pull" };
 
 export interface RetryPolicy {
   readonly maxAttempts: number;

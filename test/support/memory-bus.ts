@@ -20,6 +20,8 @@ import { validateSubscriptionInput } from "../../src/config/schema.ts";
 import { resolveTopic, TOPIC_DEFAULTS } from "../../src/config/topic.ts";
 import { PulsebusError } from "../../src/errors.ts";
 import type { Event } from "../../src/event/event.ts";
+import { systemClock } from "../../src/runtime/clock.ts";
+import { type PullOutcome, PullSink } from "../../src/sink/pull.ts";
 import type { DeliveryFilter, DeliveryRow, DeliveryRowWithHistory, Page } from "../../src/store/port.ts";
 import { resolveSubscription } from "../../src/subscription/resolve.ts";
 import { type Item, isMalformed, type PublishResult, type Start, type TopicPage } from "../../src/transport/port.ts";
@@ -65,6 +67,8 @@ export class MemoryBus implements Bus {
   recent: readonly RecentOutcome[] = [];
   snapshots: readonly SubscriptionSnapshot[] = [];
   transportViews: readonly TransportView[] = [];
+  /** What deliveries are fetched from, for all subscriptions. */
+  readonly pull = new PullSink(30_000, systemClock);
   /** What `redrive` and `discard` were asked for. */
   readonly selections: DeadLetterSelection[] = [];
   topicCreation: Plan["topicCreation"] = "explicit";
@@ -177,6 +181,23 @@ export class MemoryBus implements Bus {
     await this.subscription(id);
     this.selections.push(selection);
     return { count: this.rows.length };
+  }
+
+  async receive(id: string, { max, waitMs }: { readonly max: number; readonly waitMs: number }, signal: AbortSignal) {
+    await this.subscription(id);
+    return this.pull.receive(max, waitMs, signal);
+  }
+
+  settlePulled(_id: string, locks: readonly string[], outcome: PullOutcome): void {
+    if (locks.some((lock) => !this.pull.settle(lock, outcome))) throw new PulsebusError("lock-lost", "it is lost");
+  }
+
+  renewPulled(_id: string, locks: readonly string[]): readonly number[] {
+    return locks.map((lock) => {
+      const expiresAt = this.pull.renew(lock);
+      if (expiresAt === undefined) throw new PulsebusError("lock-lost", "it is lost");
+      return expiresAt;
+    });
   }
 
   discard(id: string, selection: DeadLetterSelection): Promise<{ readonly count: number }> {

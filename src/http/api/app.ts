@@ -8,6 +8,7 @@ import type { Guard } from "../guard.ts";
 import { problemOf, writeProblem } from "../problem.ts";
 import { PUBLISH_ENDPOINTS } from "../publish.ts";
 import { deliveryRoutes } from "./deliveries.ts";
+import { pullRoutes } from "./pull.ts";
 import { Query } from "./query.ts";
 import { readJson } from "./request-body.ts";
 import { type Answer, type ApiRequest, type Endpoint, NO_CONTENT, type Route } from "./route.ts";
@@ -22,7 +23,13 @@ export interface ApiContext extends SystemContext {
 
 export function apiRoutes(context: SystemContext): Route[] {
   const { bus } = context;
-  return [...topicRoutes(bus), ...subscriptionRoutes(bus), ...deliveryRoutes(bus), ...systemRoutes(context)];
+  return [
+    ...topicRoutes(bus),
+    ...subscriptionRoutes(bus),
+    ...deliveryRoutes(bus),
+    ...pullRoutes(bus),
+    ...systemRoutes(context),
+  ];
 }
 
 export function createApp(context: ApiContext): (req: IncomingMessage, res: ServerResponse) => void {
@@ -56,7 +63,7 @@ function addPath(app: Express, path: string, endpoints: readonly ListedEndpoint[
   for (const endpoint of endpoints) {
     if (!("handle" in endpoint)) continue;
     resource[METHOD_NAMES[endpoint.method]](async (req: Request, res: Response) => {
-      send(res, await endpoint.handle(apiRequest(req, endpoint)), context);
+      send(res, await endpoint.handle(apiRequest(req, res, endpoint, context)), context);
     });
   }
   const allow = allowOf(endpoints);
@@ -74,13 +81,18 @@ function allowOf(endpoints: readonly Endpoint[]): string {
   return [...methods, "OPTIONS"].join(", ");
 }
 
-function apiRequest(req: Request, { query }: Route): ApiRequest {
+function apiRequest(req: Request, res: Response, { query }: Route, { lifecycle }: ApiContext): ApiRequest {
   const start = req.url.indexOf("?");
   return {
     param: (name) => String(req.params[name]),
     query: new Query(new URLSearchParams(start === -1 ? "" : req.url.slice(start)), query),
     headers: req.headers,
     json: () => readJson(req),
+    signal: () => {
+      const closed = new AbortController();
+      res.once("close", () => closed.abort());
+      return AbortSignal.any([closed.signal, lifecycle.drained]);
+    },
   };
 }
 

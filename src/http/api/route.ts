@@ -24,6 +24,8 @@ export interface ApiRequest {
   readonly headers: IncomingHttpHeaders;
   /** The body as JSON; undefined when there is none. */
   json(): Promise<unknown>;
+  /** Aborted when nobody waits for the answer any more, or nobody should. */
+  signal(): AbortSignal;
 }
 
 export interface Answer {

@@ -11,6 +11,7 @@ import type {
 import { describeTopic } from "../../config/topic.ts";
 import type { Event } from "../../event/event.ts";
 import { encodeStructured } from "../../event/json.ts";
+import type { PulledDelivery } from "../../sink/pull.ts";
 import type { AttemptRecord, DeliveryRow, DeliveryRowWithHistory, Page } from "../../store/port.ts";
 import { type Item, isMalformed, type Malformed, type TopicStats } from "../../transport/port.ts";
 import { RawJson } from "./json.ts";
@@ -110,6 +111,11 @@ export function outcomeView(outcome: RecentOutcome): object {
     status: status ?? null,
     at: time(at),
   };
+}
+
+export function pulledView({ lock, expiresAt, delivery }: PulledDelivery): object {
+  const { id, attempt, event } = delivery;
+  return { lock, expiresAt: time(expiresAt), delivery: id, attempt, ...eventMembers(event) };
 }
 
 export function traceView({ occurrences, rows, complete }: Trace): object {

@@ -111,7 +111,7 @@ describe("sinks", () => {
   });
 
   it.each([
-    ["sink.example/events", "invalid-request", "is not a sink: write an http:// or https:// URL, or topic:NAME"],
+    ["sink.example/events", "invalid-request", "is not a sink: write an http:// or https:// URL, topic:NAME or pull:"],
     ["/events", "invalid-request", "is not a sink"],
     ["ftp://sink.example", "invalid-request", "is not a sink"],
     ["https:sink.example", "invalid-request", "is not a sink"],
@@ -125,7 +125,7 @@ describe("sinks", () => {
     ["topic:", "invalid-request", '"" is not a topic\'s name'],
     ["topic:a b", "invalid-request", '"a b" is not a topic\'s name'],
     ["topic:pulsebus.ops", "invalid-request", 'names that start with "pulsebus." are reserved'],
-    ["pull:", "not-supported", "pull delivery is not supported"],
+    ["pull:here", "invalid-request", "is not a sink"],
   ])("%s is refused", (sink, code, message) => {
     expect(() => resolve({ sink })).toThrow(
       expect.objectContaining({ code, at: "/sink", message: expect.stringContaining(message) }),
