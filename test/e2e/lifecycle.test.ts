@@ -128,6 +128,34 @@ describe("stopping", () => {
     expect(performance.now() - startedAt).toBeLessThan(5_000);
   });
 
+  it("ends in good order while no broker is there, and what the bus waits for stays to be done", {
+    timeout: 120_000,
+  }, async () => {
+    await using directory = await dataDirectory();
+    const file = join(directory.path, "bus.json");
+    const transports = {
+      nats: { adapter: "nats", servers: ["127.0.0.1:1"] },
+      amqp: { adapter: "amqp", servers: ["amqp://127.0.0.1:1"] },
+      kafka: { adapter: "kafka", servers: ["127.0.0.1:1"] },
+      pubsub: { adapter: "gcp-pubsub", projectId: "test", emulator: "127.0.0.1:1" },
+    };
+    const topics = Object.fromEntries(Object.keys(transports).map((transport) => [`on-${transport}`, { transport }]));
+    const subscriptions = Object.fromEntries(
+      Object.keys(topics).map((topic) => [`of-${topic}`, { topic, sink: "http://127.0.0.1:1/" }]),
+    );
+    await writeFile(file, JSON.stringify({ bus: { id: "b" }, transports, topics, subscriptions }));
+    const start = () => startPulsebus({ dataDir: join(directory.path, "data"), args: ["--config", file] });
+    const first = await start();
+    const startedAt = performance.now();
+    expect(await first.stop()).toEqual({ code: 0, signal: null });
+    expect(performance.now() - startedAt).toBeLessThan(10_000);
+    await using second = await start();
+    for (const topic of Object.keys(topics)) {
+      expect(await call(second.url, "GET", `/topics/${topic}`)).toMatchObject({ state: "provisioning" });
+      expect((await showSubscription(second.url, `of-${topic}`)).status).toMatchObject({ state: "provisioning" });
+    }
+  });
+
   it("finishes a delivery that is under way", async () => {
     const { promise: released, resolve: release } = Promise.withResolvers<void>();
     await using sink = await startReceiver(async () => {
@@ -257,7 +285,7 @@ describe("a temporary subscription", () => {
     await using sink = await startReceiver();
     await using bus = await startPulsebus();
     const topic = unique("expires");
-    const expires = new Date(Date.now() + 600).toISOString();
+    const expires = new Date(Date.now() + 3_000).toISOString();
     const id = await subscribe(bus.url, { topic, sink: sink.url(), expires });
     await publishBatch(bus.url, topic, [{ id: "1" }]);
     await sink.received(1);
