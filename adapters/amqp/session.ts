@@ -35,6 +35,9 @@ export interface SessionOptions {
   readonly onEnd: (reason: Error | undefined) => void;
 }
 
+/** A quorum queue keeps the order of what comes back together up to so many: it has them in a map (seen on 3.10). */
+const RETURN_MESSAGES = 32;
+
 interface Window {
   readonly size: number;
   tag: string | undefined;
@@ -51,8 +54,12 @@ export class Session {
   readonly #deliveries = new Map<Item, Delivery>();
   #window: Window | undefined;
   #opening: Promise<void> | undefined;
+  /** What goes back at the end, by delivery tag. */
+  #returning: ConsumeMessage[] = [];
   /** What was settled while a full window is replaced. */
   #held: (() => void)[] | undefined;
+  /** What came while the session was being closed. */
+  readonly #late: ConsumeMessage[] = [];
   #isEnded = false;
 
   /** The queue is there. */
@@ -96,6 +103,7 @@ export class Session {
   async close(deadline: number): Promise<void> {
     if (this.#isEnded) return;
     this.#isEnded = true;
+    this.#returning = [...this.#deliveries.values()].map(({ message }) => message);
     this.#deliveries.clear();
     try {
       await this.#opening;
@@ -103,6 +111,8 @@ export class Session {
       await this.#options.channel.close();
     } catch {
       // The channel was lost meanwhile, and what was unsettled has returned.
+    } finally {
+      this.#deliveries.clear();
     }
   }
 
@@ -114,12 +124,26 @@ export class Session {
   async #handBack(deadline: number): Promise<void> {
     const { channel, queue, clock } = this.#options;
     if (this.#window?.tag !== undefined) await channel.cancel(this.#window.tag);
-    channel.nackAll(true); // only now, or they would come again at once
+    // Only now, or they would come again at once.
+    for (let last = RETURN_MESSAGES - 1; last < this.#returning.length; last += RETURN_MESSAGES) {
+      const message = this.#returning[last];
+      if (message !== undefined) channel.nack(message, true, true);
+    }
+    channel.nackAll(true);
     const until = Math.min(deadline, clock.now() + LIMITS.settleMs);
     while (clock.now() < until) {
       const { consumerCount } = await channel.checkQueue(queue);
       if (consumerCount === 0) return;
       await sleep(clock, LIMITS.settlePollMs);
+    }
+  }
+
+  /** In their order: of one larger return a quorum queue keeps none. */
+  #returnAll(): void {
+    const messages = [...[...this.#deliveries.values()].map(({ message }) => message), ...this.#late];
+    for (let at = 0; at < messages.length; at += LIMITS.returnMessages) {
+      const last = messages[Math.min(at + LIMITS.returnMessages, messages.length) - 1];
+      if (last !== undefined) this.#options.channel.nack(last, true, true);
     }
   }
 
@@ -155,7 +179,7 @@ export class Session {
       return;
     }
     if (this.#isEnded) {
-      this.#answer(message, "release");
+      this.#returning.push(message);
       return;
     }
     const item = this.#itemOf(message);
