@@ -20,6 +20,8 @@ export const LIMITS = {
   ownerHeartbeats: 3,
   /** How often channels that nobody published on since the last time are closed. */
   idleChannelMs: 60_000,
+  /** Messages in one return: a quorum queue has them in a map of Erlang, which keeps its order up to 32 (seen on 3.10). */
+  returnMessages: 32,
   /** How long an event may stay unsettled: below the broker's `consumer_timeout`, 30 min, which can't be extended. */
   leaseMs: 25 * 60 * 1_000,
   /** `max_message_size` of RabbitMQ 4; 3.x has 128 MiB. */

@@ -35,9 +35,6 @@ export interface SessionOptions {
   readonly onEnd: (reason: Error | undefined) => void;
 }
 
-/** A quorum queue keeps the order of what comes back together up to so many: it has them in a map (seen on 3.10). */
-const RETURN_MESSAGES = 32;
-
 interface Window {
   readonly size: number;
   tag: string | undefined;
@@ -58,8 +55,6 @@ export class Session {
   #returning: ConsumeMessage[] = [];
   /** What was settled while a full window is replaced. */
   #held: (() => void)[] | undefined;
-  /** What came while the session was being closed. */
-  readonly #late: ConsumeMessage[] = [];
   #isEnded = false;
 
   /** The queue is there. */
@@ -111,8 +106,6 @@ export class Session {
       await this.#options.channel.close();
     } catch {
       // The channel was lost meanwhile, and what was unsettled has returned.
-    } finally {
-      this.#deliveries.clear();
     }
   }
 
@@ -125,7 +118,7 @@ export class Session {
     const { channel, queue, clock } = this.#options;
     if (this.#window?.tag !== undefined) await channel.cancel(this.#window.tag);
     // Only now, or they would come again at once.
-    for (let last = RETURN_MESSAGES - 1; last < this.#returning.length; last += RETURN_MESSAGES) {
+    for (let last = LIMITS.returnMessages - 1; last < this.#returning.length; last += LIMITS.returnMessages) {
       const message = this.#returning[last];
       if (message !== undefined) channel.nack(message, true, true);
     }
@@ -135,15 +128,6 @@ export class Session {
       const { consumerCount } = await channel.checkQueue(queue);
       if (consumerCount === 0) return;
       await sleep(clock, LIMITS.settlePollMs);
-    }
-  }
-
-  /** In their order: of one larger return a quorum queue keeps none. */
-  #returnAll(): void {
-    const messages = [...[...this.#deliveries.values()].map(({ message }) => message), ...this.#late];
-    for (let at = 0; at < messages.length; at += LIMITS.returnMessages) {
-      const last = messages[Math.min(at + LIMITS.returnMessages, messages.length) - 1];
-      if (last !== undefined) this.#options.channel.nack(last, true, true);
     }
   }
 
