@@ -16,7 +16,7 @@ export const EVERYTHING: Matcher = { matches: () => true, types: undefined, sour
 /** Of the server on which the tests run. */
 export const PROJECT = "pulsebus-test";
 
-interface OpenOptions {
+export interface OpenOptions {
   readonly busId?: string;
   readonly logger?: Logger;
   /** Besides where the broker is. */

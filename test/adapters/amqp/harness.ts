@@ -1,61 +1,17 @@
-/** What the conformance cases run on: transports behind a proxy, and a bare client for what is no CloudEvent. */
-import type { Harness } from "../../../src/transport/conformance/case.ts";
-import type { Transport } from "../../../src/transport/port.ts";
+/** What the conformance cases run on: the broker behind a proxy, and a bare client for what is no CloudEvent. */
+import { type BrokerHarness, openBrokerHarness } from "../../support/broker-harness.ts";
 import { FaultProxy } from "../../support/fault-proxy.ts";
-import { openNative, openTransport, SETTINGS, soon, through, uniqueName } from "./rabbit.ts";
-
-export interface OpenHarness {
-  readonly harness: Harness;
-  close(): Promise<void>;
-}
+import { openNative, openTransport, SETTINGS, through } from "./rabbit.ts";
 
 /** `restartBroker`: absent where the broker is shared; then a restart is one of the transport alone. */
-export async function openHarness(url: string, restartBroker = async (): Promise<void> => {}): Promise<OpenHarness> {
+export async function openHarness(url: string, restartBroker?: () => Promise<void>): Promise<BrokerHarness> {
   const proxy = await FaultProxy.open(Number(new URL(url).port));
-  const proxied = through(proxy, url);
-  const addresses: string[] = [];
-  let transport: Transport = await openTransport(proxied);
-  const open = async () => {
-    const other = await openTransport(proxied);
-    return { transport: other, dispose: () => other.close(soon()) };
-  };
-  const harness: Harness = {
-    get transport() {
-      return transport;
-    },
-    async address() {
-      const address = uniqueName();
-      await transport.provision(address, SETTINGS);
-      addresses.push(address);
-      return address;
-    },
-    name: uniqueName,
-    settings: SETTINGS,
-    quietMs: 300,
-    secrets: ["guest:guest"],
-    open,
-    attach: open,
-    async restart() {
-      await transport.close(soon());
-      await restartBroker();
-      transport = await openTransport(proxied);
-    },
-    async outage(kind) {
-      if (kind === "stall") proxy.stall();
-      else if (kind === "halfOpen") proxy.halfOpen();
-      else await proxy.cut();
-      return () => proxy.restore();
-    },
+  const open = () => openTransport(through(proxy, url));
+  return openBrokerHarness({
+    ...{ proxy, settings: SETTINGS, quietMs: 300, secrets: ["guest:guest"], openProxied: open, open },
+    ...(restartBroker === undefined ? {} : { restartBroker }),
     publishForeign: (address, bytes, contentType) => publishForeign(url, address, { bytes, contentType }),
-  };
-  return {
-    harness,
-    async close() {
-      for (const address of addresses) await transport.deprovision(address);
-      await transport.close(soon());
-      await proxy.close();
-    },
-  };
+  });
 }
 
 interface Foreign {

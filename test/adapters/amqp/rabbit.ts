@@ -1,29 +1,23 @@
 /** Transports and bare clients on the RabbitMQ that tests use. */
-import { randomUUID } from "node:crypto";
 import { type ChannelModel, connect } from "amqplib";
-import { adapter } from "../../../adapters/amqp/adapter.ts";
-import { validateAdapterSettings } from "../../../src/config/adapter-settings.ts";
 import { TOPIC_DEFAULTS } from "../../../src/config/topic.ts";
 import type { Event } from "../../../src/event/event.ts";
-import { systemClock } from "../../../src/runtime/clock.ts";
-import type { Logger } from "../../../src/runtime/logger.ts";
 import {
   type Consumer,
   type Item,
   isMalformed,
-  type Matcher,
   type TopicSettings,
   type Transport,
 } from "../../../src/transport/port.ts";
+import { EVERYTHING, openTransport as openOn, uniqueName } from "../../support/transports.ts";
 
-const SILENT: Logger = { debug() {}, info() {}, warn() {}, error() {} };
+export { soon, uniqueName } from "../../support/transports.ts";
 
 export const SETTINGS: TopicSettings = TOPIC_DEFAULTS.settings;
 
 /** A transport with the defaults of the schema. */
 export function openTransport(url: string, settings: Readonly<Record<string, unknown>> = {}): Promise<Transport> {
-  const filled = validateAdapterSettings(adapter.schema, "", { servers: [url], ...settings }, "");
-  return adapter.open(filled, { name: "rabbit", busId: "test", clock: systemClock, logger: SILENT });
+  return openOn("amqp", url, { settings });
 }
 
 /** A bare client, as native producers and consumers are. */
@@ -39,16 +33,6 @@ export function through(proxy: { readonly port: number }, url: string): string {
   changed.port = `${proxy.port}`;
   return changed.href;
 }
-
-export function uniqueName(): string {
-  return `test-${randomUUID()}`;
-}
-
-export function soon(ms = 30_000): number {
-  return Date.now() + ms;
-}
-
-const EVERYTHING: Matcher = { matches: () => true, types: undefined, source: undefined };
 
 /** A fresh topic with a fresh group, a consumer and a publisher. */
 export async function topicWithGroup(transport: Transport, settings: Partial<TopicSettings> = {}) {

@@ -68,10 +68,7 @@ describeOwnBroker(
       ["a broker whose certificate has another name", { tls: { ...tls, serverName: "other.test" } }],
       ["to go on with a certificate that the broker does not trust", { tls: { ...tls, ...stranger } }],
       ["to go on with a wrong password", { tls, password: "wrong-but-secret" }],
-      [
-        "to go on without a certificate where it is to say who comes",
-                { tls, mechanism: "EXTERNAL" },
-      ],
+      ["to go on without a certificate where it is to say who comes", { tls, mechanism: "EXTERNAL" }],
     ])("refuses %s", async (_, settings) => {
       const transport = await openTransport(url, settings);
       const refused: unknown = await transport.check().catch((error: unknown) => error);

@@ -1,27 +1,15 @@
 /** Transports on the Pub/Sub server, for tests. */
-import { randomUUID } from "node:crypto";
-import { adapter } from "../../../adapters/gcp-pubsub/adapter.ts";
 import { TOPIC_DEFAULTS } from "../../../src/config/topic.ts";
-import { systemClock } from "../../../src/runtime/clock.ts";
-import type { Logger } from "../../../src/runtime/logger.ts";
-import type { Matcher, TopicSettings, Transport } from "../../../src/transport/port.ts";
+import type { TopicSettings, Transport } from "../../../src/transport/port.ts";
+import { openTransport, uniqueName } from "../../support/transports.ts";
 
-const SILENT: Logger = { debug() {}, info() {}, warn() {}, error() {} };
-
-export const PROJECT = "pulsebus-test";
+export { EVERYTHING, PROJECT, soon, uniqueName } from "../../support/transports.ts";
 
 /** With the mapped key, as the order of events with a key is what this transport keeps. */
 export const SETTINGS: TopicSettings = { ...TOPIC_DEFAULTS.settings, key: "partitionkey" };
 
-export const EVERYTHING: Matcher = { matches: () => true, types: undefined, source: undefined };
-
 export function openPubsub(emulator: string): Promise<Transport> {
-  const context = { name: "pubsub", busId: "bus", clock: systemClock, logger: SILENT };
-  return adapter.open({ projectId: PROJECT, emulator }, context);
-}
-
-export function uniqueName(): string {
-  return `name-${randomUUID()}`;
+  return openTransport("gcp-pubsub", emulator);
 }
 
 /** A fresh topic, as `settings` say, with a group. */
@@ -31,8 +19,4 @@ export async function topicWithGroup(transport: Transport, settings: Partial<Top
   await transport.provision(address, { ...SETTINGS, ...settings });
   await transport.createGroup(address, group, { at: "latest" });
   return { address, group };
-}
-
-export function soon(ms = 10_000): number {
-  return Date.now() + ms;
 }

@@ -1,27 +1,13 @@
 /** The client that Kafka's users in Node run today (`kafkajs`) reads what Pulsebus writes, and Pulsebus what it writes. */
 import { Kafka, type KafkaMessage, type Producer } from "kafkajs";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { type AttributeType, attributeOf, type Event } from "../../../src/event/event.ts";
+import { attributeOf, type Event } from "../../../src/event/event.ts";
 import { makeEvent } from "../../../src/transport/conformance/events.ts";
 import { type Item, isMalformed, type TopicSettings, type Transport } from "../../../src/transport/port.ts";
 import { describeBroker } from "../../support/brokers.ts";
+import { DOCUMENT, EVENT } from "../sample-event.ts";
 import { EVERYTHING, openKafka, soon, topicSettings, uniqueName } from "./instance.ts";
 
-const ATTRIBUTES: readonly (readonly [string, string, AttributeType?])[] = [
-  ["subject", "order/1 ü 100%"],
-  ["time", "2026-11-25T17:31:00.123456789+01:00", "timestamp"],
-  ["dataschema", "https://example.com/schema?v=1", "uri"],
-  ["datacontenttype", "application/json"],
-  ["count", "-2147483648", "integer"],
-  ["flag", "true", "boolean"],
-  ["partitionkey", "a key"],
-  ["traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"],
-];
-const EVENT = makeEvent({
-  ...{ id: "id 1", source: "/orders/%20x", type: "com.example.order.created" },
-  attributes: ATTRIBUTES,
-  data: Buffer.from('{"total": 12345678901234567890.10}'),
-});
 /** The binding writes values as they are, without percent-encoding. */
 const HEADERS = {
   ce_specversion: "1.0",
@@ -37,10 +23,6 @@ const HEADERS = {
   ce_partitionkey: "a key",
   ce_traceparent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
 };
-const DOCUMENT =
-  '{"specversion":"1.0","id":"id 1","source":"/orders/%20x","type":"com.example.order.created",' +
-  '"subject":"order/1 ü","count":-2147483648,"flag":true,"datacontenttype":"application/json",' +
-  '"data":{"total": 12345678901234567890.10}}';
 
 await describeBroker("kafka", "Kafka clients of users", (server) => {
   const kafka = new Kafka({ clientId: "peer", brokers: server.split(","), logLevel: 0 });

@@ -3,13 +3,10 @@ import { randomUUID } from "node:crypto";
 import { adapter } from "../../../adapters/nats/adapter.ts";
 import { validateAdapterSettings } from "../../../src/config/adapter-settings.ts";
 import { TOPIC_DEFAULTS } from "../../../src/config/topic.ts";
-import { systemClock } from "../../../src/runtime/clock.ts";
-import type { Logger } from "../../../src/runtime/logger.ts";
-import type { Matcher, TopicSettings, Transport } from "../../../src/transport/port.ts";
+import type { TopicSettings, Transport } from "../../../src/transport/port.ts";
+import { openTransport } from "../../support/transports.ts";
 
-const SILENT: Logger = { debug() {}, info() {}, warn() {}, error() {} };
-
-export const EVERYTHING: Matcher = { matches: () => true, types: undefined, source: undefined };
+export { EVERYTHING, soon } from "../../support/transports.ts";
 
 /** With the defaults of the schema, as the configuration fills them in. */
 export function topicSettings(settings: Partial<TopicSettings> = {}): TopicSettings {
@@ -19,14 +16,10 @@ export function topicSettings(settings: Partial<TopicSettings> = {}): TopicSetti
 }
 
 export function openNats(url: string, settings: Readonly<Record<string, unknown>> = {}): Promise<Transport> {
-  const filled = validateAdapterSettings(adapter.schema, "", { servers: [url], ...settings }, "/transports/nats");
-  return adapter.open(filled, { name: "nats", busId: "test", clock: systemClock, logger: SILENT });
+  return openTransport("nats", url, { settings });
 }
 
+/** A subject of two tokens. */
 export function uniqueName(): string {
   return `name.${randomUUID()}`;
-}
-
-export function soon(ms = 30_000): number {
-  return Date.now() + ms;
 }

@@ -1,34 +1,19 @@
 /** The client that NATS users run today (`nats` 2.x) reads what Pulsebus writes, and Pulsebus what it writes. */
 import { connect, type JetStreamClient, type NatsConnection, headers as natsHeaders } from "nats";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { type AttributeType, attributeOf, type Event } from "../../../src/event/event.ts";
-import { makeEvent } from "../../../src/transport/conformance/events.ts";
+import { attributeOf, type Event } from "../../../src/event/event.ts";
 import { isMalformed, type Transport } from "../../../src/transport/port.ts";
 import { describeBroker } from "../../support/brokers.ts";
+import { DOCUMENT, EVENT } from "../sample-event.ts";
 import { EVERYTHING, openNats, soon, topicSettings, uniqueName } from "./instance.ts";
 
-const ATTRIBUTES: readonly (readonly [string, string, AttributeType?])[] = [
-  ["subject", "order/1 ü"],
-  ["time", "2026-11-25T17:31:00.123456789+01:00", "timestamp"],
-  ["dataschema", "https://example.com/schema?v=1", "uri"],
-  ["datacontenttype", "application/json"],
-  ["count", "-2147483648", "integer"],
-  ["flag", "true", "boolean"],
-  ["partitionkey", "a key"],
-  ["traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"],
-];
-const EVENT = makeEvent({
-  ...{ id: "id 1", source: "/orders/%20x", type: "com.example.order.created" },
-  attributes: ATTRIBUTES,
-  data: Buffer.from('{"total": 12345678901234567890.10}'),
-});
 /** What the binding writes into headers: percent-encoded where HTTP needs it. */
 const HEADERS = {
   "ce-specversion": "1.0",
   "ce-id": "id%201",
   "ce-source": "/orders/%2520x",
   "ce-type": "com.example.order.created",
-  "ce-subject": "order/1%20%C3%BC",
+  "ce-subject": "order/1%20%C3%BC%20100%25",
   "ce-time": "2026-11-25T17:31:00.123456789+01:00",
   "ce-dataschema": "https://example.com/schema?v=1",
   "ce-datacontenttype": "application/json",
@@ -37,10 +22,6 @@ const HEADERS = {
   "ce-partitionkey": "a%20key",
   "ce-traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
 };
-const DOCUMENT =
-  '{"specversion":"1.0","id":"id 1","source":"/orders/%20x","type":"com.example.order.created",' +
-  '"subject":"order/1 ü","count":-2147483648,"flag":true,"datacontenttype":"application/json",' +
-  '"data":{"total": 12345678901234567890.10}}';
 
 await describeBroker("nats", "NATS clients of users", (address) => {
   let transport: Transport;
