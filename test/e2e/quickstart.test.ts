@@ -65,4 +65,45 @@ describe("the page about", () => {
     const stdout = await runScript("docs/replies.md", "replies", bus.url);
     expect(stdout.match(/answer to .*/g)).toEqual(['answer to q-42 {"sum":42}']);
   });
+
+  it("order by key: a key waits for its first event, another one does not", async () => {
+    await using bus = await startPulsebus();
+    const stdout = await runScript("docs/ordering.md", "ordering", bus.url);
+    const lines = stdout.match(/(refused|took) \d-\d/g) ?? [];
+    expect(lines.filter((line) => line.includes(" 7-"))).toEqual([
+      ...["refused 7-1", "refused 7-1"],
+      ...["took 7-1", "took 7-2", "took 7-3"],
+    ]);
+    expect(lines.indexOf("took 8-1")).toBeLessThan(lines.indexOf("took 7-1"));
+  });
+
+  it("protection: a rate limit spreads what was published at once", async () => {
+    await using bus = await startPulsebus();
+    const stdout = await runScript("docs/protection.md", "protection", bus.url);
+    const seconds = [...stdout.matchAll(/took \d after ([\d.]+) s/g)].map(([, text]) => Number(text));
+    expect(seconds).toHaveLength(4);
+    expect((seconds[3] ?? 0) - (seconds[0] ?? 0)).toBeGreaterThan(1.2);
+  });
+
+  it("scheduling: what asks for a later time comes later, and what is too late is a dead letter", async () => {
+    await using bus = await startPulsebus();
+    const stdout = await runScript("docs/scheduling.md", "scheduling", bus.url);
+    expect(stdout.match(/took \w+/g)).toEqual(["took now", "took later"]);
+    expect(stdout).toMatch(/"reason":"expired".*"id":"late"/);
+  });
+
+  it("batches: events share a request, and what its answer lists is sent again", async () => {
+    await using bus = await startPulsebus();
+    const stdout = await runScript("docs/batches.md", "batches", bus.url);
+    expect(stdout.match(/a request with .*/g)).toEqual(["a request with 1 2 3 4", "a request with 3"]);
+  });
+
+  it("pulling: what was released comes again, and its old lock is void", async () => {
+    await using bus = await startPulsebus();
+    const stdout = await runScript("docs/pull.md", "pull", bus.url);
+    expect(stdout.match(/"attempt":\d/g)).toEqual(['"attempt":1', '"attempt":2']);
+    expect(stdout).toContain("acked: 204");
+    expect(stdout).toContain("too late: 409");
+    expect(stdout).toContain("lock-lost");
+  });
 });
