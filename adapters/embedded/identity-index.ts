@@ -7,22 +7,22 @@
  * Numbers below `floor` are forgotten. Their slots are taken again by new events, and a table that has filled up is built
  * anew without them.
  */
-const SLOTS_MIN = 1_024;
-/** Longer chains cost more than the memory is worth. */
-const FILLED_MAX = 0.75;
-/** Of what is left after building anew, so that it lasts for a while. */
-const FILLED_THEN = 0.5;
+const FIRST_SLOTS = 1_024;
+/** The share of slots that are filled when the table is built anew: longer chains cost more than the memory is worth. */
+const FULL = 0.75;
+/** The most that is filled then, so that it lasts for a while. */
+const HALF_FULL = 0.5;
 const EMPTY = 0;
 
 export class IdentityIndex {
-  #numbers = new Float64Array(SLOTS_MIN);
-  #keys = new Uint32Array(SLOTS_MIN);
+  #numbers = new Float64Array(FIRST_SLOTS);
+  #keys = new Uint32Array(FIRST_SLOTS);
   #filled = 0;
   floor = 1;
 
   /** `number` is at least 1. */
   add(identities: Buffer, offset: number, number: number): void {
-    if (this.#filled >= this.#numbers.length * FILLED_MAX) this.#rebuild();
+    if (this.#filled >= this.#numbers.length * FULL) this.#rebuild();
     this.#put(identities.readUInt32LE(offset), number);
   }
 
@@ -52,8 +52,8 @@ export class IdentityIndex {
     const [numbers, keys] = [this.#numbers, this.#keys];
     let kept = 0;
     for (const number of numbers) if (number >= this.floor) kept += 1;
-    let slots = SLOTS_MIN;
-    while (kept > slots * FILLED_THEN) slots *= 2;
+    let slots = FIRST_SLOTS;
+    while (kept > slots * HALF_FULL) slots *= 2;
     this.#numbers = new Float64Array(slots);
     this.#keys = new Uint32Array(slots);
     this.#filled = 0;

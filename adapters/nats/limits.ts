@@ -24,6 +24,8 @@ export const LIMITS = {
   returnGraceMs: 250,
   /** The `ack_wait` of a consumer that says nothing of it: the server's own default. */
   ackWaitMs: 30_000,
+  /** What a stream without `dedupe` remembers of native producers that send `Nats-Msg-Id`: the server's own default. */
+  duplicateWindowMs: 120_000,
   /** Acks remembered, so that what is delivered again because an ack was lost is not handed out again. */
   ackedKept: 10_000,
 } as const;

@@ -10,6 +10,7 @@ import {
 } from "@nats-io/jetstream";
 import { nanos } from "@nats-io/transport-node";
 import type { Start } from "../../src/transport/port.ts";
+import { LIMITS } from "./limits.ts";
 import { generationOf, requireSequence } from "./position.ts";
 import type { Topic } from "./settings.ts";
 
@@ -21,9 +22,6 @@ export type StreamInput = Pick<
   | ("name" | "description" | "subjects" | "storage" | "num_replicas" | "max_age" | "max_bytes" | "discard")
   | "duplicate_window"
 >;
-
-/** Of native producers that send `Nats-Msg-Id`, where the topic has no `dedupe`: the server's own default. */
-const WINDOW_MS = 120_000;
 
 export function streamConfig(name: string, address: string, { options, dedupe }: Topic): StreamInput {
   const maxAgeMs = options.maxAgeSeconds * 1_000;
@@ -37,7 +35,9 @@ export function streamConfig(name: string, address: string, { options, dedupe }:
     max_bytes: options.maxBytes,
     discard: options.discard === "new" ? DiscardPolicy.New : DiscardPolicy.Old,
     // A server refuses a window that is longer than the events live.
-    duplicate_window: nanos(dedupe?.windowMs ?? Math.min(WINDOW_MS, maxAgeMs || WINDOW_MS)),
+    duplicate_window: nanos(
+      dedupe?.windowMs ?? Math.min(LIMITS.duplicateWindowMs, maxAgeMs || LIMITS.duplicateWindowMs),
+    ),
   };
 }
 
