@@ -60,7 +60,7 @@ export class Pipeline {
   readonly #sent = new Set<Pending>();
   #lastSequence = 0;
   #missing: Promise<TransportError> | undefined;
-  #isSending = false;
+  #isSendPlanned = false;
 
   constructor(context: PipelineContext, address: string) {
     this.#context = context;
@@ -124,19 +124,25 @@ export class Pipeline {
   #enqueue(pending: Pending): void {
     pending.isFirst = true;
     this.#ready.add(pending);
-    this.#send();
+    this.#planSend();
   }
 
-  /** One loop, which also sees what is added while it runs: a chain of failures is no recursion. */
+  /** The client writes to its socket at the end of each task, so what comes in one turn of the loop is sent together. */
+  #planSend(): void {
+    if (this.#isSendPlanned) return;
+    this.#isSendPlanned = true;
+    this.#context.clock.soon(() => {
+      this.#isSendPlanned = false;
+      this.#send();
+    });
+  }
+
   #send(): void {
-    if (this.#isSending) return;
-    this.#isSending = true;
     for (const pending of this.#ready) {
       if (this.#sent.size >= LIMITS.publishWindow) break;
       this.#ready.delete(pending);
       this.#sendOne(pending);
     }
-    this.#isSending = false;
   }
 
   #sendOne(pending: Pending): void {
@@ -231,7 +237,7 @@ export class Pipeline {
     const hadRoom = this.#sent.delete(pending);
     pending.answer(result);
     if (pending.isFirst) this.#goOn(pending, result.ok);
-    if (hadRoom) this.#send();
+    if (hadRoom && this.#ready.size > 0) this.#planSend();
   }
 
   /** What waits behind this one's key: the rest of its call fails with it. */
