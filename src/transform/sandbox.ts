@@ -48,7 +48,7 @@ const INSIDE = `(function (encode, decode) {
 })`;
 
 /** Of the time limit, in CPU time: whoever got less hardly ran. What does not end gets more, even if many compete. */
-const STARVED_SHARE = 0.05;
+const STARVED_SHARE = 0.02;
 
 /** The time limit was reached: the sandbox has things half done, and must not be used again. */
 export class OutOfTime extends Error {
