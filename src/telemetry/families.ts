@@ -47,7 +47,7 @@ const TOPIC_FAMILIES: readonly BusFamily[] = [
   {
     kind: "counter",
     name: "pulsebus_leniencies_total",
-    help: "Deviations from the CloudEvents bindings that were tolerated, by kind.",
+    help: "Deviations from the CloudEvents bindings that were tolerated, by kind. Native messages: at each reading by a subscription.",
     samples: (scrape) => perTopic(scrape, ({ leniencies }) => entries(leniencies, "leniency")),
   },
 ];

@@ -179,7 +179,11 @@ export interface Consumer {
    * What was handed out stays leased to this consumer until it is settled or the consumer is closed.
    */
   receive(max: number, signal: AbortSignal): Promise<readonly Item[]>;
-  /** In any order; never throws, never blocks. False: known to be too late (or settled before), and dropped. */
+  /**
+   * In any order; never throws, never blocks. A released event may come again behind later ones of its key; what a
+   * consumer leaves unsettled at its end does not, where an order is declared.
+   * False: known to be too late (or settled before), and dropped.
+   */
   settle(item: Item, how: "ack" | "release"): boolean;
   readonly state: ConsumerState;
   /** Hands back what was not settled and flushes the acks, by `deadline`. */
