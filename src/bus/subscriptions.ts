@@ -11,6 +11,7 @@
  * the other; its record is also written by its task.
  */
 
+import { orderingFault } from "../config/capability-faults.ts";
 import { validateSubscriptionInput } from "../config/schema.ts";
 import { EMBEDDED } from "../config/transports.ts";
 import { PulsebusError } from "../errors.ts";
@@ -277,8 +278,11 @@ export class Subscriptions {
   }
 
   /** The topic to read, and the one to write for a topic sink, must be there; a publish could create them too. */
-  async #openTopics({ topic, sink, policy, replyTopic }: Subscription): Promise<void> {
-    await this.#topics.open(topic);
+  async #openTopics(subscription: Subscription): Promise<void> {
+    const { topic, sink, policy, replyTopic } = subscription;
+    const { plan, transport } = await this.#topics.open(topic);
+    const fault = orderingFault(subscription, plan, transport.capabilities, "");
+    if (fault !== undefined) throw fault;
     if (replyTopic !== undefined) await this.#topics.open(replyTopic);
     for (const address of [sink, policy.deadLetterSink]) {
       if (address?.kind === "topic") await this.#topics.open(address.topic);

@@ -109,7 +109,7 @@ export class SubscriptionRunner {
     this.#forwards = forwardSink && new ForwardLane({ ...options, forwardSink });
     this.#protection = new Protection(policy, options, clock, plan);
     const open = options.afterUncleanStop ? policy.maxInFlight * (policy.batch?.maxEvents ?? 1) : 0;
-    this.#quarantine = new Quarantine(open * (1 + KEY_BUFFER_WINDOWS), open);
+    this.#quarantine = new Quarantine(policy.ordering === undefined ? open : open * (1 + KEY_BUFFER_WINDOWS), open);
     this.#attempts = new Attempts({
       ...options,
       seat: this.#seat,

@@ -69,7 +69,7 @@ describe("the page about", () => {
   it("order by key: a key waits for its first event, another one does not", async () => {
     await using bus = await startPulsebus();
     const stdout = await runScript("docs/ordering.md", "ordering", bus.url);
-    const lines = stdout.match(/(refused|took) \d-\d/g) ?? [];
+    const lines: readonly string[] = stdout.match(/(refused|took) \d-\d/g) ?? [];
     expect(lines.filter((line) => line.includes(" 7-"))).toEqual([
       ...["refused 7-1", "refused 7-1"],
       ...["took 7-1", "took 7-2", "took 7-3"],

@@ -140,7 +140,7 @@ describe("a subscription with order by key", () => {
     const test = await openTestBus({ directory: directory.path });
     await test.bus.createSubscription({ id: "s", topic: "t", sink: ledger.url, delivery: ORDERED });
     await test.publish("t", keyed("a", 10));
-    await ledger.sink.received(1);
+    await until(test, { inFlight: 1, backlog: 0 });
     await test.bus.pause("s", "a test");
     await until(test, { state: "paused", parked: 10, inFlight: 1 });
     open();
