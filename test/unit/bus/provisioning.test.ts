@@ -241,21 +241,27 @@ describe("new settings of a topic", () => {
   });
 });
 
-describe("a runner that can't start", () => {
+/** The same store, whose rows are counted as the test says. */
+function countingBy(counts: (store: Store) => Store["counts"]): (store: Store) => Store {
+  return (store) =>
+    new Proxy(store, {
+      get(target, name, receiver) {
+        const value: unknown = name === "counts" ? counts(target) : Reflect.get(target, name, receiver);
+        return typeof value === "function" ? value.bind(target) : value;
+      },
+    });
+}
+
+describe("a runner that does not start", () => {
   it("is started in the background: the subscription is there and misses nothing", async () => {
     await using directory = await temporaryDirectory();
     await using sink = await startReceiver();
     let fails = true;
-    const wrapStore = (store: Store): Store =>
-      new Proxy(store, {
-        get(target, name, receiver) {
-          const value: unknown = Reflect.get(target, name, receiver);
-          if (typeof value !== "function") return value;
-          if (name !== "counts" || !fails) return value.bind(target);
-          fails = false;
-          return () => Promise.reject(new Error("planted"));
-        },
-      });
+    const wrapStore = countingBy((store) => async (id) => {
+      if (!fails) return store.counts(id);
+      fails = false;
+      throw new Error("planted");
+    });
     const test = await openTestBus({ directory: directory.path, wrapStore });
     const { status } = await test.bus.createSubscription({ id: "s", topic: "t", sink: sink.url() });
     expect(status).toMatchObject({ state: "provisioning", reason: "planted" });
@@ -265,6 +271,29 @@ describe("a runner that can't start", () => {
     await test.bus.resume("s");
     await sink.received(1);
     await test.close();
+  });
+
+  it("is paused when that was asked for while it started", async () => {
+    await using directory = await temporaryDirectory();
+    await using sink = await startReceiver();
+    const first = await openTestBus({ directory: directory.path });
+    for (const id of ["s", "other"]) {
+      await first.bus.createSubscription({ id, topic: "t", sink: sink.url(`/${id}`) });
+    }
+    await first.close();
+    const { promise: released, resolve: release } = Promise.withResolvers<void>();
+    const wrapStore = countingBy((store) => (id) => released.then(() => store.counts(id)));
+    const second = await openTestBus({ directory: directory.path, wrapStore });
+    await second.bus.pause("s", "not now");
+    release();
+    await second.publish("t", ["1"]);
+    await sink.received(1);
+    await second.publish("t", ["2"]);
+    await sink.received(2);
+    expect(sink.ids("/other")).toEqual(["1", "2"]);
+    await second.bus.resume("s");
+    await eventually(() => expect(sink.ids("/s")).toEqual(["1", "2"]));
+    await second.close();
   });
 });
 
