@@ -45,6 +45,8 @@ describe("the schemas", () => {
     expect(delivery.properties.maxInFlight.maximum).toBe(limits.IN_FLIGHT_MAX);
     expect(delivery.properties.maxParked.maximum).toBe(limits.PARKED_MAX);
     expect(delivery.properties.maxDeadLetters.maximum).toBe(limits.DEAD_LETTERS_MAX);
+    expect(delivery.properties.batch.properties.maxEvents.maximum).toBe(limits.BATCH_EVENTS_MAX);
+    expect(delivery.properties.batch.properties.maxBytes.maximum).toBe(limits.BATCH_REQUEST_BYTES_MAX);
     expect(retry.properties.maxAttempts.maximum).toBe(limits.ATTEMPTS_MAX);
     expect(retry.properties.backoff.properties.factor.maximum).toBe(limits.BACKOFF_FACTOR_MAX);
     expect(retry.properties.retryOn.maxItems).toBe(limits.RETRY_PATTERNS_MAX);
