@@ -58,6 +58,8 @@ export interface SubscriptionStatus {
   /** Unread events, before filters; undefined where the transport can't tell. */
   readonly backlog: number | undefined;
   readonly oldestAt: number | undefined;
+  /** Received, and waiting for those before them of their key, or for their start. */
+  readonly waiting: number;
   readonly inFlight: number;
   readonly parked: number;
   /** Parked until the time that their event asks for. */

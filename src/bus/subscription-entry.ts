@@ -257,6 +257,7 @@ export class SubscriptionEntry {
       reason: this.reason,
       backlog: stats.backlog,
       oldestAt: stats.oldestAt,
+      waiting: this.#runner?.waiting ?? 0,
       inFlight: this.#runner?.inFlight ?? 0,
       ...counts,
       breaker: this.#runner?.breaker ?? "closed",

@@ -35,6 +35,7 @@ export interface SubscriptionResource {
     readonly reason: string | null;
     readonly backlog: number | null;
     readonly inFlight: number;
+    readonly waiting: number;
     readonly parked: number;
     readonly scheduled: number;
     readonly breaker: string;

@@ -154,6 +154,7 @@ function subscriptionText(subscription: SubscriptionResource): string {
     ["origin", subscription.origin],
     ["state", status.reason === null ? status.state : `${status.state} (${status.reason})`],
     ["backlog", status.backlog === null ? "unknown" : `${status.backlog} unread, before filters`],
+    ["waiting", status.waiting],
     ["in flight", status.inFlight],
     ["parked", status.parked],
     ["scheduled", status.scheduled],

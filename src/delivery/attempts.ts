@@ -107,6 +107,11 @@ export class Attempts {
     await Promise.all(waiting.map((delivery) => this.#options.settlement.putBack(delivery)));
   }
 
+  /** Received deliveries that wait here. */
+  get waiting(): number {
+    return this.#ready.first.length;
+  }
+
   /** Ids of rows that are leased and wait here. */
   get leased(): string[] {
     return this.#ready.retry.map(({ id }) => id);

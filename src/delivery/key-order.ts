@@ -116,6 +116,11 @@ export class KeyOrder {
     await Promise.all(lanes.map(([key, lane]) => this.#parkAll(key, lane)));
   }
 
+  /** Received deliveries that wait here. */
+  get waiting(): number {
+    return this.#waiting;
+  }
+
   /** Ids of rows that are leased and wait here. */
   get leased(): string[] {
     return [...this.#lanes.values()].flatMap(({ leased }) => leased.map(({ id }) => id));

@@ -26,11 +26,10 @@
  * settled everything in the end and holds nothing. `receive` is also held back, while retries go on, when the rows are at
  * a bound, so that memory and store stay bounded and the pipe keeps the backlog.
  */
-import { attributeOf } from "../event/event.ts";
 import { KEY_BUFFER_WINDOWS, STORE_RETRY_MS_MAX } from "../limits.ts";
 import type { Logger } from "../runtime/logger.ts";
 import type { Demand, Sink } from "../sink/port.ts";
-import type { MovedDeadLetter } from "../store/port.ts";
+import type { MovedDeadLetter, Park } from "../store/port.ts";
 import { type Consumer, type Item, isMalformed } from "../transport/port.ts";
 import { deliveryTimeOf } from "./admission.ts";
 import { Attempts } from "./attempts.ts";
@@ -41,6 +40,7 @@ import { Health } from "./health.ts";
 import { Intake } from "./intake.ts";
 import { KeyOrder } from "./key-order.ts";
 import { OpenDelivery } from "./open-delivery.ts";
+import { orderKeyOf } from "./order-key.ts";
 import { OutcomeWriter } from "./outcome-writer.ts";
 import { Protection } from "./protection.ts";
 import { Quarantine } from "./quarantine.ts";
@@ -124,6 +124,11 @@ export class SubscriptionRunner {
     return this.#attempts.slotsTaken;
   }
 
+  /** Received deliveries that wait for those before them of their key, or for their start. */
+  get waiting(): number {
+    return this.#attempts.waiting + (this.#order?.waiting ?? 0);
+  }
+
   get parked(): number {
     return this.#tally.parked;
   }
@@ -134,6 +139,11 @@ export class SubscriptionRunner {
 
   get deadLetters(): number {
     return this.#tally.deadLetters;
+  }
+
+  /** How many events a replay may park now; none while nothing is attempted. */
+  get replayRoom(): number {
+    return this.#state === "running" ? this.#tally.replayRoom : 0;
   }
 
   /** Why the subscription is failing, or undefined. */
@@ -189,6 +199,17 @@ export class SubscriptionRunner {
     this.#order?.redriven(moved);
     this.#tally.parked += moved.length;
     this.#moved(moved);
+  }
+
+  /** These rows were parked by a replay, due at their time or behind others of their key. */
+  replayed(rows: readonly Park[]): void {
+    for (const { key, scheduled, dueAt } of rows) {
+      if (key !== undefined) this.#order?.rowAdded(key);
+      this.#tally[scheduled ? "scheduled" : "parked"] += 1;
+      this.#retries.expect(dueAt);
+    }
+    this.#checkBounds();
+    this.#seat.plan();
   }
 
   /** These dead letters were deleted. */
@@ -339,8 +360,7 @@ export class SubscriptionRunner {
   }
 
   #keyOf({ event }: Pick<Item, "event">): string | undefined {
-    const { ordering } = this.#options.subscription.policy;
-    return ordering === undefined || isMalformed(event) ? undefined : attributeOf(event, ordering.attribute);
+    return isMalformed(event) ? undefined : orderKeyOf(this.#options.subscription.policy, event);
   }
 
   #offer(delivery: OpenDelivery): void {

@@ -15,7 +15,7 @@ export interface EgressRequest {
 }
 
 /** A 2xx response whose content was asked for. */
-export interface EgressAnswer {
+interface EgressAnswer {
   /** Names and values in turn, as latin1, like `rawHeaders` of `node:http`. */
   readonly headers: readonly string[];
   /** Undefined when it is longer than `RESPONSE_BYTES_MAX`. */

@@ -44,6 +44,7 @@ const IDLE_STATUS: SubscriptionStatus = {
   reason: undefined,
   backlog: 0,
   oldestAt: undefined,
+  waiting: 0,
   inFlight: 0,
   parked: 0,
   scheduled: 0,

@@ -76,6 +76,7 @@ describe("GET /subscriptions", () => {
       reason: null,
       backlog: 0,
       oldestAt: null,
+      waiting: 0,
       inFlight: 0,
       parked: 0,
       scheduled: 0,
