@@ -152,7 +152,7 @@ export interface ResourceRecord {
 }
 
 /** `bus`: one record that says whose data this is. */
-export type ResourceKind = "topic" | "subscription" | "bus";
+export type ResourceKind = "topic" | "subscription" | "replay" | "bus";
 
 export interface Store {
   resources(kind: ResourceKind): Promise<readonly ResourceRecord[]>;

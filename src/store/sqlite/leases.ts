@@ -7,7 +7,8 @@
  * before the first is answered, would find the same rows.
  *
  * A row may be parked as leased, by an attempt that runs already. Its `seq` is not known then, so a `leaseDue` may find
- * it; it is kept from the caller, and its `seq` is known from then on.
+ * it; it is kept from the caller, and its `seq` is known from then on. When its lease ends while a `leaseDue` is under way,
+ * that one may have found it as it was before, so it is kept from that caller too.
  */
 import type { LeaseRequest } from "../port.ts";
 
@@ -33,9 +34,13 @@ export class Leases {
     const leases = this.#of(lane, subscription);
     return leases.inTurn(async () => {
       leases.freedDueAt = Number.POSITIVE_INFINITY;
-      const { rows, nextDueAt } = await find(() => Float64Array.from(leases.held.values()));
+      const { rows, nextDueAt } = await find(() => {
+        leases.endedMeanwhile.clear();
+        return Float64Array.from(leases.held.values());
+      });
       const ids = new Set<string>();
       for (const { id, seq } of rows) {
+        if (leases.endedMeanwhile.has(id)) continue;
         if (!leases.held.has(id)) ids.add(id);
         leases.held.set(id, seq);
         this.#byId[lane].set(id, leases);
@@ -57,6 +62,7 @@ export class Leases {
     const leases = this.#byId[lane].get(id);
     if (leases === undefined) return;
     this.#byId[lane].delete(id);
+    if (leases.held.get(id) === UNKNOWN_SEQ) leases.endedMeanwhile.add(id);
     leases.held.delete(id);
     if (dueAt !== undefined) leases.freedDueAt = Math.min(leases.freedDueAt, dueAt);
   }
@@ -92,6 +98,8 @@ class LaneLeases {
   /** `seq` by delivery id. */
   readonly held = new Map<string, number>();
   freedDueAt = Number.POSITIVE_INFINITY;
+  /** Rows without a known `seq` whose lease ended since the last `leaseDue` began. */
+  readonly endedMeanwhile = new Set<string>();
   #last: Promise<unknown> = Promise.resolve();
 
   inTurn<Result>(run: () => Promise<Result>): Promise<Result> {

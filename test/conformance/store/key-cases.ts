@@ -167,6 +167,20 @@ const marking: readonly StoreCase[] = [
     },
   },
   {
+    name: "hands a row that was parked as leased to nobody while it is completed",
+    async run({ store }) {
+      // The two calls travel together, in whatever order; a few turns between them make it this one or that.
+      for (let turns = 0; turns < 10; turns += 1) {
+        const row = parkOf(BILLING, { leased: true, dueAt: DUE });
+        await store.park([row]);
+        const leasing = store.leaseDue({ subscription: BILLING, lane: "retry", now: NOW, limit: 100 });
+        for (let turn = 0; turn < turns; turn += 1) await Promise.resolve();
+        const [{ rows }] = await Promise.all([leasing, store.complete([row.id], NOW)]);
+        assert.deepEqual(idsOf(rows), []);
+      }
+    },
+  },
+  {
     name: "has a row that was parked as leased due again after a restart",
     async run(subject) {
       const [running] = keyed(1) as [Park];
