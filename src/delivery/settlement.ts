@@ -168,7 +168,8 @@ export class Settlement {
     now: number,
   ): Promise<void> {
     const { writer, order, intake } = this.#rooms;
-    await delivery.parking;
+    // Without a turn of the loop where there is nothing to wait for: whoever parks the rest of its key next finds it parked.
+    if (delivery.parking !== undefined) await delivery.parking;
     const { item, key } = delivery;
     const isRetry = decision.kind === "retry" || decision.kind === "interrupted";
     if (isDone(decision) && item !== undefined) {
