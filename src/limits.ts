@@ -119,6 +119,25 @@ export const STORE_RETRY_MS_MAX = 5_000;
 export const FORWARD_IN_FLIGHT_MAX = 8;
 /** Dead letters moved by one transaction of a redrive or discard. */
 export const REDRIVE_CHUNK = 500;
+/** Events of one page that a replay reads, held in memory. */
+export const REPLAY_PAGE_EVENTS = 100;
+/** Parked deliveries of one subscription above which its replays wait; half of `maxParked` where that is less. */
+export const REPLAY_PARKED_MAX = 1_000;
+/** Replays of one subscription that run at once: each may park a page before the others see it. */
+export const REPLAYS_RUNNING_MAX = 4;
+/** Ended replays that one subscription keeps, to be looked at. */
+export const REPLAYS_ENDED_MAX = 20;
+/** Replays of all subscriptions that run at once; each holds a page. */
+export const REPLAYS_RUNNING_TOTAL_MAX = 32;
+/** How often a replay that waits looks whether it may go on. */
+export const REPLAY_WAIT_MS = 20;
+/** A replay with a rate parks what is due in this time at once. */
+export const REPLAY_SLICE_MS = 100;
+/** How far the clock of a broker that does not tell its newest event may be ahead of ours. */
+export const REPLAY_CLOCK_SKEW_MS = 5_000;
+/** The bounds of a replay's `perSecond`, as of a subscription's rate limit. */
+export const REPLAY_RATE_MIN = 0.01;
+export const REPLAY_RATE_MAX = 1_000_000;
 /** Received deliveries that wait in memory for one before them of their key, in windows of `maxInFlight`. */
 export const KEY_BUFFER_WINDOWS = 4;
 /** Beyond it, what was received is parked instead of waiting for its sink's gates: far below every broker's lease. */

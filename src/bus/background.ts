@@ -205,7 +205,7 @@ const NO_ANSWER = new PulsebusError("unavailable", "the transport has not answer
 const PASSING_CODES = new Set(["unavailable", "throttled", "storage-full"]);
 
 /** Whether it may be over without anybody changing anything. */
-function isPassing(error: Error): boolean {
+export function isPassing(error: Error): boolean {
   if (error instanceof TransportError) return error.retryable;
   return error instanceof PulsebusError && PASSING_CODES.has(error.code);
 }

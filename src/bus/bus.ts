@@ -10,7 +10,16 @@ import type { PulledDelivery, PullOutcome } from "../sink/pull.ts";
 import type { DeadLetterReason, DeliveryFilter, DeliveryRow, DeliveryRowWithHistory, Page } from "../store/port.ts";
 import type { Subscription } from "../subscription/subscription.ts";
 import type { HistogramSnapshot } from "../telemetry/histogram.ts";
-import type { Capabilities, GroupStats, Item, PublishResult, Start, TopicPage, TopicStats } from "../transport/port.ts";
+import type {
+  Capabilities,
+  GroupStats,
+  Item,
+  Position,
+  PublishResult,
+  Start,
+  TopicPage,
+  TopicStats,
+} from "../transport/port.ts";
 
 export type Origin = "api" | "config" | "internal";
 
@@ -132,6 +141,38 @@ export type DeadLetterSelection =
   | { readonly filter: DeliveryFilter }
   | { readonly all: true };
 
+/** A place in a topic: when an event was stored, milliseconds since the epoch, or where. */
+export type ReplayPoint = { readonly time: number } | { readonly position: Position };
+
+export interface ReplayRequest {
+  readonly from: "earliest" | ReplayPoint;
+  /** Inclusive; undefined: the newest event that is stored when the replay starts. */
+  readonly to: ReplayPoint | undefined;
+  /** In addition to those of the subscription, as users write them. */
+  readonly filters: readonly unknown[] | undefined;
+  /** Events a second; undefined: as fast as they are delivered. */
+  readonly perSecond: number | undefined;
+}
+
+export type ReplayState = "running" | "done" | "cancelled" | "failed";
+
+export interface ReplayView {
+  readonly id: string;
+  readonly subscription: string;
+  readonly request: ReplayRequest;
+  readonly state: ReplayState;
+  /** Why it failed, or what it waits for. */
+  readonly reason: string | undefined;
+  /** Events read so far. */
+  readonly scanned: number;
+  /** Those of them that are delivered again. */
+  readonly matched: number;
+  /** Where it goes on; undefined before the first page and after the last. */
+  readonly next: Position | undefined;
+  readonly startedAt: number;
+  readonly endedAt: number | undefined;
+}
+
 export interface TransportView {
   readonly name: string;
   readonly adapter: string;
@@ -233,6 +274,18 @@ export interface Bus {
   /** Starts a job in chunks; answers how many dead letters it will move. */
   redrive(id: string, selection: DeadLetterSelection): Promise<{ readonly count: number }>;
   discard(id: string, selection: DeadLetterSelection): Promise<{ readonly count: number }>;
+
+  /**
+   * Begins to deliver stored events again, in the background; it goes on after a restart. `not-supported` where the
+   * topic's transport can't be read from there, `conflict` while as many run as may.
+   */
+  startReplay(id: string, request: ReplayRequest): Promise<ReplayView>;
+  /** The running ones and the last that ended, newest first. */
+  replays(id: string): readonly ReplayView[];
+  /** `not-found` for one that never was, or was forgotten. */
+  replay(id: string, replay: string): ReplayView;
+  /** What was parked stays to be delivered. One that has ended stays as it is. */
+  cancelReplay(id: string, replay: string): Promise<ReplayView>;
 
   transports(): Promise<readonly TransportView[]>;
   /** Rejects with the reason while a transport is away, or not all that the start found is confirmed by its transport. */

@@ -6,11 +6,12 @@ import type { PullOutcome } from "../sink/pull.ts";
 import type { DeliveryFilter } from "../store/port.ts";
 import type { Start } from "../transport/port.ts";
 import { Background, type Task } from "./background.ts";
-import type { Bus, DeadLetterSelection, OpenTopic, SubscriptionView, TransportView } from "./bus.ts";
+import type { Bus, DeadLetterSelection, OpenTopic, ReplayRequest, SubscriptionView, TransportView } from "./bus.ts";
 import { asPulsebusError, type BusContext, type BusOptions } from "./context.ts";
 import { DeadLetterJobs } from "./dead-letter-jobs.ts";
 import { busEvent, Ops, opsTopicPlan, refuseReserved } from "./ops.ts";
 import type { PageRequest } from "./paging.ts";
+import { Replays } from "./replays.ts";
 import type { SubscriptionEntry } from "./subscription-entry.ts";
 import { Subscriptions } from "./subscriptions.ts";
 import { Topics } from "./topics.ts";
@@ -27,14 +28,17 @@ export async function openBus(options: BusOptions): Promise<OwnedBus> {
   const background = new Background(context);
   const topics = new Topics(context, background);
   const ops = new Ops(context, topics);
-  const subscriptions = new Subscriptions(context, topics, ops, background);
+  const replays = new Replays(context);
+  const subscriptions = new Subscriptions(context, topics, ops, replays, background);
   try {
     const topicTasks = await topics.load(context.plan.topics, [opsTopicPlan(context.plan.topicDefaults)]);
     await tried(topicTasks);
+    await replays.load();
     const subscriptionTasks = await subscriptions.load(context.plan.subscriptions);
     await tried(subscriptionTasks);
+    replays.resume(subscriptions.all());
     const starting = [...topicTasks, ...subscriptionTasks];
-    return new BusService(context, { background, topics, subscriptions, ops, starting });
+    return new BusService(context, { background, topics, subscriptions, replays, ops, starting });
   } catch (error) {
     void background.stop(); // its steps end when the transports are closed
     throw error;
@@ -77,6 +81,7 @@ interface Rooms {
   readonly background: Background;
   readonly topics: Topics;
   readonly subscriptions: Subscriptions;
+  readonly replays: Replays;
   readonly ops: Ops;
   readonly starting: readonly Task[];
 }
@@ -95,6 +100,7 @@ class BusService implements OwnedBus {
   readonly #context: BusContext;
   readonly #topics: Topics;
   readonly #subscriptions: Subscriptions;
+  readonly #replays: Replays;
   readonly #ops: Ops;
   readonly #jobs: DeadLetterJobs;
   readonly #background: Background;
@@ -104,11 +110,12 @@ class BusService implements OwnedBus {
   #cancelSkippedCheck: () => void = () => undefined;
   #draining = false;
 
-  constructor(context: BusContext, { background, topics, subscriptions, ops, starting }: Rooms) {
+  constructor(context: BusContext, { background, topics, subscriptions, replays, ops, starting }: Rooms) {
     this.#context = context;
     this.#background = background;
     this.#topics = topics;
     this.#subscriptions = subscriptions;
+    this.#replays = replays;
     this.#ops = ops;
     this.#starting = starting;
     this.#jobs = new DeadLetterJobs(context);
@@ -240,6 +247,22 @@ class BusService implements OwnedBus {
     return this.#jobs.start("discard", this.#subscriptions.get(id), selection);
   }
 
+  async startReplay(id: string, request: ReplayRequest) {
+    return this.#replays.start(this.#subscriptions.get(id), request);
+  }
+
+  replays(id: string) {
+    return this.#replays.list(this.#subscriptions.get(id));
+  }
+
+  replay(id: string, replay: string) {
+    return this.#replays.get(this.#subscriptions.get(id), replay);
+  }
+
+  async cancelReplay(id: string, replay: string) {
+    return this.#replays.cancel(this.#subscriptions.get(id), replay);
+  }
+
   transports(): Promise<readonly TransportView[]> {
     return Promise.all(
       [...this.#context.transports.values()].map(async ({ name, adapter, transport }) => {
@@ -277,6 +300,7 @@ class BusService implements OwnedBus {
     this.#cancelSkippedCheck();
     this.#jobs.stop();
     const background = this.#background.stop();
+    await this.#replays.stop();
     await this.#subscriptions.stop(deadline);
     await Promise.all([...this.#context.transports.values()].map(({ transport }) => transport.close(deadline)));
     await background;

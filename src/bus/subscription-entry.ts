@@ -10,7 +10,7 @@ import { PulsebusError } from "../errors.ts";
 import type { Event } from "../event/event.ts";
 import type { SinkResult } from "../sink/port.ts";
 import type { PullSink } from "../sink/pull.ts";
-import type { MovedDeadLetter } from "../store/port.ts";
+import type { MovedDeadLetter, Park } from "../store/port.ts";
 import type { Subscription } from "../subscription/subscription.ts";
 import type { GroupStats } from "../transport/port.ts";
 import type { Task } from "./background.ts";
@@ -204,6 +204,22 @@ export class SubscriptionEntry {
       if (action === "redrive") this.#runner?.redriven(moved);
       else this.#runner?.discarded(moved);
       return moved.length;
+    });
+  }
+
+  /** How many events a replay may park now. */
+  get replayRoom(): number {
+    return this.#runner?.replayRoom ?? 0;
+  }
+
+  /** Parks what a replay read. False: not now, since it is not in service. */
+  replay(rows: readonly Park[]): Promise<boolean> {
+    return this.#rowCounting.run(this.id, async () => {
+      if (this.#runner === undefined) return false;
+      await this.#context.store.park(rows);
+      // What stopped meanwhile counts again when it starts.
+      this.#runner?.replayed(rows);
+      return true;
     });
   }
 

@@ -26,6 +26,7 @@ import { Expiries } from "./expiries.ts";
 import { KeyedQueue } from "./keyed-queue.ts";
 import type { Ops } from "./ops.ts";
 import { type PageRequest, pageOfNames } from "./paging.ts";
+import type { Replays } from "./replays.ts";
 import { checkFree, checkNotDeleting, checkRevision, checkSameIdentity, checkWritable } from "./subscription-checks.ts";
 import { type EntryDefinition, type EntryEvents, SubscriptionEntry } from "./subscription-entry.ts";
 import { type SubscriptionRecord, SubscriptionRecords } from "./subscription-records.ts";
@@ -35,6 +36,7 @@ export class Subscriptions {
   readonly #context: BusContext;
   readonly #topics: Topics;
   readonly #ops: Ops;
+  readonly #replays: Replays;
   readonly #background: Background;
   readonly #entries = new Map<string, SubscriptionEntry>();
   readonly #queue = new KeyedQueue();
@@ -42,10 +44,11 @@ export class Subscriptions {
   readonly #expiries: Expiries;
   readonly #events: EntryEvents;
 
-  constructor(context: BusContext, topics: Topics, ops: Ops, background: Background) {
+  constructor(context: BusContext, topics: Topics, ops: Ops, replays: Replays, background: Background) {
     this.#context = context;
     this.#topics = topics;
     this.#ops = ops;
+    this.#replays = replays;
     this.#background = background;
     this.#records = new SubscriptionRecords(context.store);
     this.#expiries = new Expiries(context.clock);
@@ -253,6 +256,7 @@ export class Subscriptions {
   #remove(entry: SubscriptionEntry, again: Subscription | undefined): void {
     this.#repeat(entry, async () => {
       await entry.stop(this.#context.clock.now());
+      await this.#replays.removeAll(entry.id);
       const topic = this.#topics.get(entry.subscription.topic);
       if (entry.mayHaveGroup) await topic?.transport.deleteGroup(topic.plan.address, entry.group);
       await this.#records.delete(entry.id);

@@ -8,6 +8,7 @@ import type { Clock } from "../runtime/clock.ts";
 import { type Publisher, type PublishResult, type Transport, TransportError } from "../transport/port.ts";
 import type { Task } from "./background.ts";
 import type { OpenTopic, Origin, TopicCounters, TopicState, TopicView } from "./bus.ts";
+import type { ReplaySource } from "./replay-range.ts";
 import { toldInTime } from "./transport-stats.ts";
 
 /** What the store keeps of a topic. */
@@ -53,6 +54,12 @@ export class Topic implements OpenTopic {
     this.transport = transport;
     this.#publisher = transport.publisher(record.plan.address);
     this.#clock = clock;
+  }
+
+  /** Where what was published can be read again. */
+  get replaySource(): ReplaySource {
+    const { transport, plan } = this;
+    return { transport, name: plan.transport, address: plan.address };
   }
 
   /** Why it is not ready. */

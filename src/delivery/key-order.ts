@@ -90,7 +90,7 @@ export class KeyOrder {
     else this.#next(key, lane);
   }
 
-  /** A row that had no key before is behind those of this one now. */
+  /** A row that had no key before, or was not there, is behind those of this one now. */
   joined(key: string): void {
     this.#lane(key).rows += 1;
   }

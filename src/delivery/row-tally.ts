@@ -1,4 +1,5 @@
 /** How many rows the store holds for a subscription, and whether that is as many as its policy allows. */
+import { REPLAY_PAGE_EVENTS, REPLAY_PARKED_MAX, REPLAYS_RUNNING_MAX } from "../limits.ts";
 import type { DeliveryPolicy } from "../subscription/subscription.ts";
 
 export class RowTally {
@@ -15,6 +16,17 @@ export class RowTally {
   get room(): number {
     const { maxParked, maxScheduled, maxDeadLetters } = this.#policy;
     return Math.min(maxParked - this.parked, maxScheduled - this.scheduled, maxDeadLetters - this.deadLetters);
+  }
+
+  /**
+   * How many events one replay may park now. It waits while much is parked, so that a sink that fails is not owed more
+   * and more; when all replays that may run park at once, they stay below the bound.
+   */
+  get replayRoom(): number {
+    if (this.room <= 0) return 0;
+    const bound = Math.max(1, Math.min(REPLAY_PARKED_MAX, Math.floor(this.#policy.maxParked / 2)));
+    const share = Math.max(1, Math.min(REPLAY_PAGE_EVENTS, Math.floor(bound / REPLAYS_RUNNING_MAX)));
+    return this.parked <= Math.max(0, bound - share * REPLAYS_RUNNING_MAX) ? share : 0;
   }
 
   /** Which bound is reached, or undefined. */

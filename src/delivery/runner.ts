@@ -22,7 +22,7 @@
  * lane, and the window, the gates and the turn that let an attempt start. What waits in the first lane's queue is about
  * to start: when the gates stay closed for long, or the runner pauses or stops, it is parked.
  *
- * The runner's states: `running` receives and attempts; `paused` finishes what runs and starts nothing; `stopping` has
+ * The runner's states: `starting` reads what the store holds, and nothing can make it work before; `running` receives and attempts; `paused` finishes what runs and starts nothing; `stopping` has
  * settled everything in the end and holds nothing. `receive` is also held back, while retries go on, when the rows are at
  * a bound, so that memory and store stay bounded and the pipe keeps the backlog.
  */
@@ -79,7 +79,7 @@ export class SubscriptionRunner {
   readonly #protection: Protection;
   readonly #quarantine: Quarantine;
   readonly #attempts: Attempts;
-  #state: "running" | "paused" | "stopping" = "paused";
+  #state: "starting" | "running" | "paused" | "stopping" = "starting";
   #isReceiving = false;
   /** Ends the `receive` that is pending; serves all of them until it is used. */
   #receiveAbort = new AbortController();
@@ -174,6 +174,8 @@ export class SubscriptionRunner {
     if (afterUncleanStop) await store.countUncleanStop(subscription.id);
     if (this.#order !== undefined) this.#order.load(await store.heldKeys(subscription.id));
     const { parked, scheduled, deadLetters, retryDueAt, forwardDueAt } = await store.counts(subscription.id);
+    if (this.#state !== "starting") return; // it was told to stop meanwhile
+    this.#state = "paused";
     Object.assign(this.#tally, { parked, scheduled, deadLetters });
     this.#retries.open(retryDueAt);
     this.#forwards?.open(forwardDueAt);
@@ -204,7 +206,7 @@ export class SubscriptionRunner {
   /** These rows were parked by a replay, due at their time or behind others of their key. */
   replayed(rows: readonly Park[]): void {
     for (const { key, scheduled, dueAt } of rows) {
-      if (key !== undefined) this.#order?.rowAdded(key);
+      if (key !== undefined) this.#order?.joined(key);
       this.#tally[scheduled ? "scheduled" : "parked"] += 1;
       this.#retries.expect(dueAt);
     }

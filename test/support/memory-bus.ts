@@ -7,6 +7,8 @@ import type {
   DeadLetterSelection,
   OpenTopic,
   RecentOutcome,
+  ReplayRequest,
+  ReplayView,
   SubscriptionSnapshot,
   SubscriptionStatus,
   SubscriptionView,
@@ -63,6 +65,7 @@ const IDLE_STATUS: SubscriptionStatus = {
 export class MemoryBus implements Bus {
   readonly #topics = new Map<string, MemoryTopic>();
   readonly #subscriptions = new Map<string, SubscriptionView>();
+  readonly #replays: ReplayView[] = [];
   readonly rows: DeliveryRowWithHistory[] = [];
   inFlight: readonly RecentOutcome[] = [];
   recent: readonly RecentOutcome[] = [];
@@ -203,6 +206,30 @@ export class MemoryBus implements Bus {
 
   discard(id: string, selection: DeadLetterSelection): Promise<{ readonly count: number }> {
     return this.redrive(id, selection);
+  }
+
+  async startReplay(id: string, request: ReplayRequest): Promise<ReplayView> {
+    await this.subscription(id);
+    const begun = { state: "running", reason: undefined, scanned: 0, matched: 0, next: undefined } as const;
+    const facts = { id: `replay-${this.#replays.length + 1}`, subscription: id, startedAt: 0, endedAt: undefined };
+    this.#replays.push({ ...facts, request, ...begun });
+    return this.replay(id, facts.id);
+  }
+
+  replays(id: string): readonly ReplayView[] {
+    return this.#replays.filter(({ subscription }) => subscription === id).reverse();
+  }
+
+  replay(id: string, replay: string): ReplayView {
+    const found = this.replays(id).find((candidate) => candidate.id === replay);
+    if (found === undefined) throw new PulsebusError("not-found", `there is no replay "${replay}"`);
+    return found;
+  }
+
+  async cancelReplay(id: string, replay: string): Promise<ReplayView> {
+    const cancelled: ReplayView = { ...this.replay(id, replay), state: "cancelled", endedAt: 1 };
+    this.#replays.splice(this.#replays.indexOf(this.replay(id, replay)), 1, cancelled);
+    return cancelled;
   }
 
   async transports(): Promise<readonly TransportView[]> {

@@ -10,6 +10,7 @@ import { PUBLISH_ENDPOINTS } from "../publish.ts";
 import { deliveryRoutes } from "./deliveries.ts";
 import { pullRoutes } from "./pull.ts";
 import { Query } from "./query.ts";
+import { replayRoutes } from "./replays.ts";
 import { readJson } from "./request-body.ts";
 import { type Answer, type ApiRequest, type Endpoint, NO_CONTENT, type Route } from "./route.ts";
 import { subscriptionRoutes } from "./subscriptions.ts";
@@ -28,6 +29,7 @@ export function apiRoutes(context: SystemContext): Route[] {
     ...subscriptionRoutes(bus),
     ...deliveryRoutes(bus),
     ...pullRoutes(bus),
+    ...replayRoutes(bus),
     ...systemRoutes(context),
   ];
 }

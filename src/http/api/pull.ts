@@ -1,9 +1,9 @@
 /** Fetching deliveries, and saying what came of them. */
 import type { Bus } from "../../bus/bus.ts";
-import { isObject } from "../../json-value.ts";
 import { PULL_DELAY_MS_MAX, PULL_DELIVERIES_MAX, PULL_REASON_CHARS_MAX, PULL_WAIT_MS_MAX } from "../../limits.ts";
 import { faultAt } from "../../pointer.ts";
 import { parseDurationBetween } from "../../units.ts";
+import { readMembers } from "./request-body.ts";
 import { type Answer, type ApiRequest, jsonAnswer, NO_CONTENT, type Route } from "./route.ts";
 import { pulledView } from "./views.ts";
 
@@ -18,7 +18,7 @@ export function pullRoutes(bus: Bus): Route[] {
       path: `${ONE}/ack`,
       query: [],
       handle: async (request) => {
-        const { locks } = readBody(await request.json(), ["locks"]);
+        const { locks } = readMembers(await request.json(), ["locks"]);
         bus.settlePulled(request.param("id"), readLocks(locks), { kind: "ack" });
         return NO_CONTENT;
       },
@@ -28,7 +28,7 @@ export function pullRoutes(bus: Bus): Route[] {
       path: `${ONE}/release`,
       query: [],
       handle: async (request) => {
-        const { locks, delay, reason } = readBody(await request.json(), ["locks", "delay", "reason"]);
+        const { locks, delay, reason } = readMembers(await request.json(), ["locks", "delay", "reason"]);
         const delayMs = delay === undefined ? undefined : readDuration(delay, "/delay", PULL_DELAY_MS_MAX);
         const outcome = { kind: "release", delayMs, reason: readReason(reason) } as const;
         bus.settlePulled(request.param("id"), readLocks(locks), outcome);
@@ -40,7 +40,7 @@ export function pullRoutes(bus: Bus): Route[] {
       path: `${ONE}/reject`,
       query: [],
       handle: async (request) => {
-        const { locks, reason } = readBody(await request.json(), ["locks", "reason"]);
+        const { locks, reason } = readMembers(await request.json(), ["locks", "reason"]);
         bus.settlePulled(request.param("id"), readLocks(locks), { kind: "reject", reason: readReason(reason) });
         return NO_CONTENT;
       },
@@ -50,7 +50,7 @@ export function pullRoutes(bus: Bus): Route[] {
       path: `${ONE}/renew`,
       query: [],
       handle: async (request) => {
-        const { locks: given } = readBody(await request.json(), ["locks"]);
+        const { locks: given } = readMembers(await request.json(), ["locks"]);
         const locks = readLocks(given);
         const renewed = bus.renewPulled(request.param("id"), locks);
         const items = locks.map((lock, index) => ({ lock, expiresAt: new Date(renewed[index] ?? 0).toISOString() }));
@@ -61,20 +61,13 @@ export function pullRoutes(bus: Bus): Route[] {
 }
 
 async function receive(bus: Bus, request: ApiRequest): Promise<Answer> {
-  const { max = 1, wait = DEFAULT_WAIT } = readBody((await request.json()) ?? {}, ["max", "wait"]);
+  const { max = 1, wait = DEFAULT_WAIT } = readMembers((await request.json()) ?? {}, ["max", "wait"]);
   if (typeof max !== "number" || !Number.isInteger(max) || max < 1 || max > PULL_DELIVERIES_MAX) {
     throw faultAt("invalid-request", "/max", `must be a whole number from 1 to ${PULL_DELIVERIES_MAX}`);
   }
   const waitMs = readDuration(wait, "/wait", PULL_WAIT_MS_MAX);
   const pulled = await bus.receive(request.param("id"), { max, waitMs }, request.signal());
   return jsonAnswer(200, { items: pulled.map(pulledView) });
-}
-
-function readBody(body: unknown, names: readonly string[]): Readonly<Record<string, unknown>> {
-  if (!isObject(body)) throw faultAt("invalid-request", "", `must be an object with ${names.join(", ")}`);
-  const unknown = Object.keys(body).find((name) => !names.includes(name));
-  if (unknown === undefined) return body;
-  throw faultAt("invalid-request", `/${unknown}`, `is unknown; known are ${names.join(", ")}`);
 }
 
 function readLocks(value: unknown): readonly string[] {

@@ -4,6 +4,7 @@ import { PulsebusError } from "../../errors.ts";
 import { charsetOf, essenceOf } from "../../event/media-type.ts";
 import { isObject } from "../../json-value.ts";
 import { JSON_DEPTH_MAX, MANAGEMENT_BODY_BYTES_MAX } from "../../limits.ts";
+import { faultAt } from "../../pointer.ts";
 import { readBody } from "../body.ts";
 
 const TEXT = new TextDecoder("utf-8", { fatal: true });
@@ -54,6 +55,14 @@ function parse(body: Buffer): unknown {
 function isDeeperThan(value: unknown, levels: number): boolean {
   if (typeof value !== "object" || value === null) return false;
   return levels === 0 || Object.values(value).some((member) => isDeeperThan(member, levels - 1));
+}
+
+/** The members of an object that has no others. Throws `invalid-request`. */
+export function readMembers(body: unknown, names: readonly string[]): Readonly<Record<string, unknown>> {
+  if (!isObject(body)) throw faultAt("invalid-request", "", `must be an object with ${names.join(", ")}`);
+  const unknown = Object.keys(body).find((name) => !names.includes(name));
+  if (unknown === undefined) return body;
+  throw faultAt("invalid-request", `/${unknown}`, `is unknown; known are ${names.join(", ")}`);
 }
 
 /** Without the members that only answers have, so that what `GET` showed can be changed and sent to `PUT`. */

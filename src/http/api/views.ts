@@ -1,6 +1,8 @@
 /** What the API shows: internal values as JSON, with times as RFC 3339 and events in the CloudEvents JSON format. */
 import type {
   RecentOutcome,
+  ReplayPoint,
+  ReplayView,
   SubscriptionStatus,
   SubscriptionView,
   TopicView,
@@ -116,6 +118,22 @@ export function outcomeView(outcome: RecentOutcome): object {
 export function pulledView({ lock, expiresAt, delivery }: PulledDelivery): object {
   const { id, attempt, event } = delivery;
   return { lock, expiresAt: time(expiresAt), delivery: id, attempt, ...eventMembers(event) };
+}
+
+export function replayView({ request, ...replay }: ReplayView): object {
+  const { from, to, filters, perSecond } = request;
+  const { id, subscription, state, reason, scanned, matched, next, startedAt, endedAt } = replay;
+  return {
+    ...{ id, subscription, state, reason: reason ?? null },
+    from: from === "earliest" ? from : pointView(from),
+    to: to === undefined ? null : pointView(to),
+    ...{ filters: filters ?? [], perSecond: perSecond ?? null },
+    ...{ scanned, matched, next: next ?? null, startedAt: time(startedAt), endedAt: time(endedAt) },
+  };
+}
+
+function pointView(point: ReplayPoint): object {
+  return "time" in point ? { time: time(point.time) } : point;
 }
 
 export function traceView({ occurrences, rows, complete }: Trace): object {
