@@ -22,9 +22,10 @@
  * lane, and the window, the gates and the turn that let an attempt start. What waits in the first lane's queue is about
  * to start: when the gates stay closed for long, or the runner pauses or stops, it is parked.
  *
- * The runner's states: `starting` reads what the store holds, and nothing can make it work before; `running` receives and attempts; `paused` finishes what runs and starts nothing; `stopping` has
- * settled everything in the end and holds nothing. `receive` is also held back, while retries go on, when the rows are at
- * a bound, so that memory and store stay bounded and the pipe keeps the backlog.
+ * The runner's states: `starting` reads what the store holds, and nothing makes it work before; `running` receives and
+ * attempts; `paused` finishes what runs and starts nothing; `stopping` has settled everything in the end and holds
+ * nothing. `receive` is also held back, while retries go on, when the rows are at a bound, so that memory and store stay
+ * bounded and the pipe keeps the backlog.
  */
 import { KEY_BUFFER_WINDOWS, STORE_RETRY_MS_MAX } from "../limits.ts";
 import type { Logger } from "../runtime/logger.ts";
