@@ -42,6 +42,10 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
     summary: "list, show, redrive and discard deliveries that were given up",
     load: async () => (await import("./dead-letters.ts")).defineDeadLetters,
   },
+  replay: {
+    summary: "deliver stored events again",
+    load: async () => (await import("./replay.ts")).defineReplay,
+  },
   trace: { summary: "say what happened to one event", load: async () => (await import("./trace.ts")).defineTrace },
 };
 

@@ -83,6 +83,16 @@ export interface DeliveryWithHistory extends DeliveryResource {
   readonly history: readonly AttemptResource[];
 }
 
+export interface ReplayResource {
+  readonly id: string;
+  readonly state: string;
+  readonly reason: string | null;
+  readonly scanned: number;
+  readonly matched: number;
+  readonly startedAt: string;
+  readonly endedAt: string | null;
+}
+
 export interface TraceResource {
   /** Whether the whole log was searched. */
   readonly complete: boolean;

@@ -106,4 +106,11 @@ describe("the page about", () => {
     expect(stdout).toContain("too late: 409");
     expect(stdout).toContain("lock-lost");
   });
+
+  it("replay: a receiver that came later gets what was published before", async () => {
+    await using bus = await startPulsebus();
+    const stdout = await runScript("docs/replay.md", "replay", bus.url);
+    expect(stdout.match(/got .*/g)?.sort()).toEqual(['got {"order": 1}', 'got {"order": 2}', 'got {"order": 3}']);
+    expect(stdout).toMatch(/"state":"done".*"scanned":3,"matched":3/);
+  });
 });

@@ -10,7 +10,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { LoadOptions } from "../../../src/config/load.ts";
 import { runCommand } from "../../support/command.ts";
 
-const COMMANDS = ["serve", "check", "publish", "listen", "topics", "subscriptions", "dead-letters", "trace"];
+const COMMANDS = ["serve", "check", "publish", "listen", "topics", "subscriptions", "dead-letters", "replay", "trace"];
 
 describe("help", () => {
   it("lists the commands and exit statuses when nothing is asked for, which is a wrong call", async () => {
@@ -56,6 +56,9 @@ describe("a wrong call", () => {
     [["publish", "--structured"], "--structured needs an event"],
     [["publish", "--type", "t", "--ext", "novalue"], "name=value"],
     [["publish", "--type", "t", "--url", "localhost:8080"], "no http:// or https:// address"],
+    [["replay", "s"], "--from, --list or --cancel"],
+    [["replay", "s", "--from", "earliest", "--list"], "in one way"],
+    [["replay", "s", "--from", "earliest", "--rate", "fast"], "a number of events a second"],
     [["listen"], "required option '--topic <name>' not specified"],
     [["listen", "--topic", "t", "--url", "http://bus.example.com"], "needs a server on this machine"],
     [["listen", "--topic", "t", "--forward", "nowhere"], "--forward"],
