@@ -19,5 +19,5 @@ export function runningOutcome(attempt: OpenDelivery): RecentOutcome {
 }
 
 export function recentOutcome(subscription: string, outcome: Outcome): RecentOutcome {
-  return { ...outcome, deliveryId: deliveryId(subscription, outcome.position) };
+  return { ...outcome, deliveryId: outcome.deliveryId ?? deliveryId(subscription, outcome.position) };
 }

@@ -67,6 +67,11 @@ export class OpenDelivery implements Delivery {
     return this.#id;
   }
 
+  /** The same, as far as it was made or the delivery has a row. */
+  get knownId(): string | undefined {
+    return this.#id;
+  }
+
   get attempt(): number {
     return this.earlierAttempts + 1;
   }

@@ -4,6 +4,8 @@ import { Ring } from "./ring.ts";
 
 /** One line of the ring of recent outcomes. Holds no event, whose data may be large. */
 export interface Outcome {
+  /** Undefined for one that had no row: it follows from the position, and is made when somebody looks. */
+  readonly deliveryId: string | undefined;
   readonly eventId: string;
   readonly eventSource: string;
   readonly eventType: string;

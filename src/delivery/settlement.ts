@@ -240,6 +240,7 @@ export class Settlement {
     else if (decision.kind === "dead") health.failed(decision.detail);
     else health.delivered();
     outcomes.push({
+      deliveryId: delivery.knownId,
       eventId: delivery.event.id,
       eventSource: delivery.event.source,
       eventType: delivery.event.type,

@@ -57,6 +57,8 @@ describe("a replay", () => {
     // A second one delivers all of it once more.
     const second = await replayed(test, {});
     expect(receiver.requests).toHaveLength(500);
+    const { recent } = await test.bus.deliveries("s", {}, { cursor: undefined, limit: 1 });
+    expect(new Set(recent.map(({ deliveryId }) => deliveryId)).size).toBe(500);
     expect(test.bus.replays("s").map(({ id }) => id)).toEqual([second.id, replay.id]);
     await test.close();
   });
