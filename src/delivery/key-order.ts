@@ -73,6 +73,15 @@ export class KeyOrder {
     return this.#parkAll(key, this.#lane(key), row);
   }
 
+  /** Writes another outcome of the running one: nobody parks it, or what waits behind it, meanwhile. */
+  async write(key: string, write: () => Promise<boolean>): Promise<boolean> {
+    const lane = this.#lane(key);
+    lane.isWriting = true;
+    const stored = await write();
+    lane.isWriting = false;
+    return stored;
+  }
+
   /** Parks a received delivery, with all of its key that are older and have no row, instead of attempting it now. */
   parkReceived(delivery: OpenDelivery, key: string): Promise<boolean> {
     const lane = this.#lane(key);

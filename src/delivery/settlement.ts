@@ -182,7 +182,9 @@ export class Settlement {
       return this.#endTurn(delivery, 0);
     }
     if (isDone(decision)) intake.delivered(delivery);
-    const stored = await writer.write(delivery, decision, result, now);
+    const write = (): Promise<boolean> => writer.write(delivery, decision, result, now);
+    const isOrdered = item !== undefined && order !== undefined && key !== undefined;
+    const stored = await (isOrdered ? order.write(key, write) : write());
     if (item !== undefined) this.#settleItem(delivery, stored);
     else if (!stored) this.#options.store.release("retry", [delivery.id]);
     if (stored) this.#note(delivery, decision, item === undefined, now);
