@@ -57,6 +57,13 @@ export class KeyOrder {
     for (const [key, rows] of held) this.#lane(key).rows = rows;
   }
 
+  /** How many rows hold each key in truth. */
+  recount(held: ReadonlyMap<string, number>): void {
+    for (const lane of this.#lanes.values()) lane.rows = 0;
+    this.load(held);
+    for (const [key, lane] of [...this.#lanes]) this.#next(key, lane);
+  }
+
   /** A delivery was received, or leased; `onReady` is called now or when its turn has come. */
   offer(delivery: OpenDelivery, key: string): void {
     const lane = this.#lane(key);

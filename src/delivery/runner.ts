@@ -45,6 +45,7 @@ import { orderKeyOf } from "./order-key.ts";
 import { OutcomeWriter } from "./outcome-writer.ts";
 import { Protection } from "./protection.ts";
 import { Quarantine } from "./quarantine.ts";
+import { Recount } from "./recount.ts";
 import { RowTally } from "./row-tally.ts";
 import { Settlement, type SettlementOptions } from "./settlement.ts";
 import type { Seat, Turns } from "./turns.ts";
@@ -75,6 +76,7 @@ export class SubscriptionRunner {
   readonly #intake: Intake;
   readonly #order: KeyOrder | undefined;
   readonly #settlement: Settlement;
+  readonly #recount: Recount;
   readonly #retries: DueLane;
   readonly #forwards: ForwardLane | undefined;
   readonly #protection: Protection;
@@ -101,16 +103,24 @@ export class SubscriptionRunner {
       store,
       clock,
       logger,
-      onFault: (fault) => this.#health.report("store", fault),
+      onFault: (fault) => {
+        this.#health.report("store", fault);
+        if (fault !== undefined) this.#recount.doubt();
+      },
     });
     this.#intake = new Intake(options, this.#writer, this.#health);
     this.#order = policy.ordering && this.#openOrder();
     this.#settlement = this.#openSettlement();
+    this.#recount = new Recount({
+      ...{ subscription: subscription.id, store, logger, tally: this.#tally, order: this.#order },
+      isCalm: () => this.#settlement.pending === 0,
+    });
     this.#retries = new DueLane({ subscription: subscription.id, lane: "retry", store, clock, logger, onReady: plan });
     this.#forwards = forwardSink && new ForwardLane({ ...options, forwardSink });
     this.#protection = new Protection(policy, options, clock, plan);
     const open = options.afterUncleanStop ? policy.maxInFlight * (policy.batch?.maxEvents ?? 1) : 0;
-    this.#quarantine = new Quarantine(policy.ordering === undefined ? open : open * (1 + KEY_BUFFER_WINDOWS), open);
+    const items = policy.ordering === undefined ? open : open * (1 + KEY_BUFFER_WINDOWS);
+    this.#quarantine = new Quarantine({ items, rows: open }, clock.now());
     this.#attempts = new Attempts({
       ...options,
       seat: this.#seat,
@@ -211,8 +221,7 @@ export class SubscriptionRunner {
       this.#tally[scheduled ? "scheduled" : "parked"] += 1;
       this.#retries.expect(dueAt);
     }
-    this.#checkBounds();
-    this.#seat.plan();
+    this.#changedByOthers();
   }
 
   /** These dead letters were deleted. */
@@ -224,6 +233,13 @@ export class SubscriptionRunner {
   #moved(moved: readonly MovedDeadLetter[]): void {
     this.#tally.deadLetters -= moved.length;
     this.#retries.expect(this.#options.clock.now());
+    this.#changedByOthers();
+  }
+
+  /** They may have done so while an outcome of the same rows was on its way. */
+  #changedByOthers(): void {
+    this.#recount.doubt();
+    this.#recount.changed();
     this.#checkBounds();
     this.#seat.plan();
   }
@@ -286,6 +302,7 @@ export class SubscriptionRunner {
       onDue: (dueAt) => this.#retries.expect(dueAt),
       onDead: () => this.#forwards?.expect(this.#options.clock.now()),
       onSettled: () => {
+        this.#recount.changed();
         this.#checkBounds();
         this.#seat.plan();
       },
