@@ -16,6 +16,8 @@ export class OpenDelivery implements Delivery {
   readonly earlierAttempts: number;
   /** When the transport stored the event, where that is known. */
   readonly storedAt: number | undefined;
+  /** When its row fell due; undefined without one. */
+  readonly dueAt: number | undefined;
   /** Unclean stops during which it was open. */
   uncleanStops: number;
   /** The received item, to be settled; undefined once there is a row. */
@@ -46,6 +48,7 @@ export class OpenDelivery implements Delivery {
     this.position = (item ?? row)?.position ?? "";
     this.earlierAttempts = row?.attempts ?? 0;
     this.storedAt = item?.storedAt;
+    this.dueAt = row?.dueAt;
     this.uncleanStops = row?.uncleanStops ?? 0;
     this.isScheduled = row?.scheduled ?? false;
     this.#firstAttemptAt = row?.firstAttemptAt;

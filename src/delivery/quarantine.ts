@@ -1,11 +1,12 @@
 /**
  * After an unclean stop: the deliveries that were open may be what stopped the process. They go one at a time through
  * the retry lane, each marked in the store before its attempt, so that the next unclean stop is counted on the one that
- * was being attempted; one that has seen `POISON_UNCLEAN_STOPS` is given up as poison. After a clean stop, and once the
- * suspects are through, all of this costs a comparison.
+ * was being attempted; one that has seen `POISON_UNCLEAN_STOPS` is given up as poison. Those that have seen the fewest go
+ * first, so that processes which are killed again and again for another reason don't all blame the same one. After a
+ * clean stop, and once the suspects are through, all of this costs a comparison.
  *
- * Suspects are what the transport hands out again, as much as can have been open, the rows that were due first, since
- * those were being retried, and whatever has seen an unclean stop before.
+ * Suspects are what the transport hands out again, as much as can have been open, the first of the rows that were due at
+ * the start, since those were being retried, and whatever has seen an unclean stop before.
  */
 import { POISON_UNCLEAN_STOPS } from "../limits.ts";
 import type { Item } from "../transport/port.ts";
@@ -13,14 +14,16 @@ import type { OpenDelivery } from "./open-delivery.ts";
 
 export class Quarantine {
   readonly #queue: OpenDelivery[] = [];
+  readonly #startedAt: number;
   #items: number;
   #rows: number;
   #attempted: OpenDelivery | undefined;
 
-  /** So many items and rows can have been open; none after a clean stop. */
-  constructor(items: number, rows: number) {
-    this.#items = items;
-    this.#rows = rows;
+  /** So many items, and rows due by `startedAt`, can have been open; none after a clean stop. */
+  constructor(open: { readonly items: number; readonly rows: number }, startedAt: number) {
+    this.#startedAt = startedAt;
+    this.#items = open.items;
+    this.#rows = open.rows;
   }
 
   static isPoison(delivery: OpenDelivery): boolean {
@@ -33,14 +36,15 @@ export class Quarantine {
     return true;
   }
 
-  suspectsRow({ uncleanStops }: OpenDelivery): boolean {
-    const wasDueFirst = this.#rows > 0;
+  suspectsRow({ uncleanStops, dueAt = 0 }: OpenDelivery): boolean {
+    const wasDueFirst = this.#rows > 0 && dueAt <= this.#startedAt;
     if (wasDueFirst) this.#rows -= 1;
     return wasDueFirst || uncleanStops > 0;
   }
 
   enter(delivery: OpenDelivery): void {
-    this.#queue.push(delivery);
+    const behind = this.#queue.findIndex(({ uncleanStops }) => uncleanStops > delivery.uncleanStops);
+    this.#queue.splice(behind === -1 ? this.#queue.length : behind, 0, delivery);
   }
 
   get isReady(): boolean {

@@ -162,6 +162,7 @@ export interface Store {
   deleteDeliveries(subscription: string): Promise<void>;
 
   park(rows: readonly Park[]): Promise<void>;
+  /** An attempt that has ended makes the row's unclean stops forgotten. */
   reschedule(rows: readonly Reschedule[]): Promise<void>;
   /** Delivered at `now`: the rows and their history go. Unknown ids are ignored. */
   complete(ids: readonly string[], now: number): Promise<void>;

@@ -85,7 +85,8 @@ function reschedule(connection: Connection, rows: DeliveryRows, log: AttemptLog,
 function scheduling(connection: Connection, log: AttemptLog, keyed: KeyedRows) {
   const update = connection.prepare(`
     UPDATE delivery SET attempts = ?, first_attempt_at = ?, last_attempt_at = ?, due_at = ?, order_key = ?,
-      scheduled = 0, attempting = 0, attempt_count = ?, last_n = ?, last_attempt = ?
+      scheduled = 0, attempting = 0, unclean_stops = iif(?, 0, unclean_stops),
+      attempt_count = ?, last_n = ?, last_attempt = ?
     WHERE seq = ?`);
   return (known: KnownRow, row: RescheduledRow | ParkedRow): void => {
     const appended = log.append(known.seq, known, row.attempt);
@@ -96,6 +97,7 @@ function scheduling(connection: Connection, log: AttemptLog, keyed: KeyedRows) {
       row.lastAttemptAt ?? null,
       (hadKey ? row.dueAt : keyed.dueAt({ ...row, seq: known.seq }, row.dueAt)) ?? null,
       row.key ?? null,
+      row.attempt === undefined ? 0 : 1,
       appended.attemptCount,
       appended.lastN,
       appended.lastAttempt,

@@ -224,6 +224,17 @@ const marking: readonly StoreCase[] = [
       assert.equal((await store.get(BILLING, row.id))?.uncleanStops, 0);
     },
   },
+  {
+    name: "forgets unclean stops when an attempt has come to an end, and not when a row changes its place",
+    async run({ store }) {
+      const [answered, moved] = [parkOf(BILLING, { uncleanStops: 2 }), parkOf(BILLING, { uncleanStops: 2 })] as const;
+      await store.park([answered, moved]);
+      await store.reschedule([rescheduleOf(answered, 2, DUE)]);
+      await store.reschedule([{ ...rescheduleOf(moved, 2, DUE), attempt: undefined }]);
+      assert.equal((await store.get(BILLING, answered.id))?.uncleanStops, 0);
+      assert.equal((await store.get(BILLING, moved.id))?.uncleanStops, 2);
+    },
+  },
 ];
 
 export const keyCases: readonly StoreCase[] = [...waiting, ...dying, ...marking];

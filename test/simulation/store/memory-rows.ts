@@ -40,7 +40,8 @@ export function parkedRow(seq: number, park: Park, dueAt: number | undefined): M
 
 export function rescheduled(known: MemoryRow, change: Park | Reschedule, dueAt: number | undefined): MemoryRow {
   const { id, subscription, position, key, attempts, firstAttemptAt, lastAttemptAt, attempt } = change;
-  const state = { id, subscription, position, key, attempts, firstAttemptAt, lastAttemptAt };
+  const uncleanStops = attempt === undefined ? known.row.uncleanStops : 0;
+  const state = { id, subscription, position, key, attempts, firstAttemptAt, lastAttemptAt, uncleanStops };
   return withAttempt({ ...known, ...AT_REST, row: { ...known.row, ...state, dueAt, scheduled: false } }, attempt);
 }
 
