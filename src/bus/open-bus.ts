@@ -5,6 +5,7 @@ import { BROKER_GRACE_MS, NOT_READY_NAMED_MAX, SKIPPED_CHECK_MS } from "../limit
 import type { PullOutcome } from "../sink/pull.ts";
 import type { DeliveryFilter } from "../store/port.ts";
 import type { Start } from "../transport/port.ts";
+import { Archives } from "./archives.ts";
 import { Background, type Task } from "./background.ts";
 import type { Bus, DeadLetterSelection, OpenTopic, ReplayRequest, SubscriptionView, TransportView } from "./bus.ts";
 import { asPulsebusError, type BusContext, type BusOptions } from "./context.ts";
@@ -30,15 +31,18 @@ export async function openBus(options: BusOptions): Promise<OwnedBus> {
   const ops = new Ops(context, topics);
   const replays = new Replays(context);
   const subscriptions = new Subscriptions(context, topics, ops, replays, background);
+  const archives = new Archives(context, topics, subscriptions);
   try {
-    const topicTasks = await topics.load(context.plan.topics, [opsTopicPlan(context.plan.topicDefaults)]);
+    const internal = [opsTopicPlan(context.plan.topicDefaults)];
+    const topicTasks = [...(await topics.load(context.plan.topics, internal)), ...(await archives.loadTopics())];
     await tried(topicTasks);
     await replays.load();
-    const subscriptionTasks = await subscriptions.load(context.plan.subscriptions);
+    const ownTasks = await subscriptions.load(context.plan.subscriptions);
+    const subscriptionTasks = [...ownTasks, ...(await archives.loadSubscriptions())];
     await tried(subscriptionTasks);
     replays.resume(subscriptions.all());
     const starting = [...topicTasks, ...subscriptionTasks];
-    return new BusService(context, { background, topics, subscriptions, replays, ops, starting });
+    return new BusService(context, { background, topics, subscriptions, replays, archives, ops, starting });
   } catch (error) {
     void background.stop(); // its steps end when the transports are closed
     throw error;
@@ -82,6 +86,7 @@ interface Rooms {
   readonly topics: Topics;
   readonly subscriptions: Subscriptions;
   readonly replays: Replays;
+  readonly archives: Archives;
   readonly ops: Ops;
   readonly starting: readonly Task[];
 }
@@ -101,6 +106,7 @@ class BusService implements OwnedBus {
   readonly #topics: Topics;
   readonly #subscriptions: Subscriptions;
   readonly #replays: Replays;
+  readonly #archives: Archives;
   readonly #ops: Ops;
   readonly #jobs: DeadLetterJobs;
   readonly #background: Background;
@@ -110,12 +116,13 @@ class BusService implements OwnedBus {
   #cancelSkippedCheck: () => void = () => undefined;
   #draining = false;
 
-  constructor(context: BusContext, { background, topics, subscriptions, replays, ops, starting }: Rooms) {
+  constructor(context: BusContext, { background, topics, subscriptions, replays, archives, ops, starting }: Rooms) {
     this.#context = context;
     this.#background = background;
     this.#topics = topics;
     this.#subscriptions = subscriptions;
     this.#replays = replays;
+    this.#archives = archives;
     this.#ops = ops;
     this.#starting = starting;
     this.#jobs = new DeadLetterJobs(context);
@@ -138,18 +145,22 @@ class BusService implements OwnedBus {
 
   async createTopic(name: string, input: unknown) {
     refuseReserved(name);
-    const { created, topic } = await this.#topics.create(name, input);
+    const { created, topic } = await this.#createTopic(name, input);
+    await this.#archives.follow(topic);
     return { created, topic: await topic.view() };
   }
 
   async deleteTopic(name: string) {
-    const readers = this.#subscriptions.ofTopic(name);
+    const readers = this.#subscriptions.ofTopic(name).filter(({ record }) => record.origin !== "internal");
     if (readers.length > 0) {
       const some = readers.slice(0, 5).map(({ id }) => id);
       const message = `topic "${name}" has ${readers.length} subscriptions (${some.join(", ")}): delete them first`;
       throw new PulsebusError("conflict", message);
     }
+    this.#topics.requireDeletable(name);
+    await this.#archives.drop(name);
     await this.#topics.delete(name);
+    await this.#archives.dropTopic(name);
   }
 
   async browse(name: string, from: Start, limit: number) {
@@ -305,6 +316,15 @@ class BusService implements OwnedBus {
     await Promise.all([...this.#context.transports.values()].map(({ transport }) => transport.close(deadline)));
     await background;
     await putBusRecord(this.#context, { endedCleanly: true });
+  }
+
+  async #createTopic(name: string, input: unknown) {
+    try {
+      return await this.#topics.create(name, input);
+    } catch (error) {
+      this.#archives.followLater(this.#topics.get(name));
+      throw error;
+    }
   }
 
   async #view(find: () => Promise<SubscriptionEntry>): Promise<SubscriptionView> {

@@ -4,12 +4,12 @@
  * topic raise none themselves, or a failing one would feed itself.
  */
 
-import type { TopicPlan } from "../config/plan.ts";
+import type { Plan, TopicPlan } from "../config/plan.ts";
 import { PulsebusError } from "../errors.ts";
 import type { Attribute, Event } from "../event/event.ts";
 import { OPS_TOPIC_BYTES_MAX } from "../limits.ts";
 import { isoTime } from "../runtime/clock.ts";
-import { OPS_TOPIC } from "../subscription/names.ts";
+import { isArchive, OPS_TOPIC } from "../subscription/names.ts";
 import type { BusContext } from "./context.ts";
 import type { Topics } from "./topics.ts";
 
@@ -21,7 +21,7 @@ type OpsType =
   | "subscription.skipped"
   | "subscription.detached";
 
-export function opsTopicPlan(defaults: Omit<TopicPlan, "name" | "address">): TopicPlan {
+export function opsTopicPlan(defaults: Plan["topicDefaults"]): TopicPlan {
   return {
     name: OPS_TOPIC,
     address: OPS_TOPIC,
@@ -79,11 +79,9 @@ export function busEvent(context: BusContext, type: string, subject: string, dat
   return { id, source, type: fullType, attributes, data: { kind: "json", bytes }, structured: undefined };
 }
 
-/** Throws for a write to the reserved topic by anyone but the bus. */
+/** Throws for a write to a reserved topic by anyone but the bus. */
 export function refuseReserved(name: string): void {
-  if (name !== OPS_TOPIC) return;
-  throw new PulsebusError(
-    "read-only",
-    `topic "${OPS_TOPIC}" holds the bus's own events: subscribe to it, publish elsewhere`,
-  );
+  if (name !== OPS_TOPIC && !isArchive(name)) return;
+  const holds = name === OPS_TOPIC ? "the bus's own events: subscribe to it" : "an archive: replay reads it";
+  throw new PulsebusError("read-only", `topic "${name}" holds ${holds}, publish elsewhere`);
 }

@@ -64,7 +64,7 @@ export function isAfter({ storedAt }: Item, { time }: ReplayEnd): boolean {
 function refuseUnreadable({ transport, name }: ReplaySource, from: ReplayRequest["from"], to?: ReplayPoint): void {
   const { replay } = transport.capabilities;
   if (replay === "none") {
-    const message = `the transport ${name} keeps nothing that was delivered: there is nothing to replay`;
+    const message = `the transport ${name} keeps nothing that was delivered: give the topic \`archive: true\`, which keeps what comes from then on`;
     throw new PulsebusError("not-supported", message);
   }
   const asksForPosition = [from, to].some((point) => typeof point === "object" && "position" in point);

@@ -128,7 +128,7 @@ export class Replay {
   async #takePage(entry: SubscriptionEntry, signal: AbortSignal): Promise<void> {
     const max = entry.replayRoom;
     if (max === 0) return this.#waitFor(entry, signal);
-    const source = entry.topic.requireReady().replaySource;
+    const source = entry.replaySource;
     const { next, request } = this.#record;
     const from: Start = next === undefined ? startOf(request.from) : { at: "position", position: next };
     const page = await unlessAborted(source.transport.read(source.address, from, max), signal);

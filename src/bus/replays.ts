@@ -39,10 +39,12 @@ export class Replays {
 
   start(entry: SubscriptionEntry, request: ReplayRequest): Promise<ReplayView> {
     return this.#queue.run(entry.id, async () => {
+      checkNotDeleting(entry);
+      refuseArchive(entry);
       this.#refuseTooMany(entry);
       const { clock, newId } = this.#context;
       const startedAt = clock.now();
-      const end = await resolveEnd(request, entry.topic.requireReady().replaySource, clock);
+      const end = await resolveEnd(request, entry.replaySource, clock);
       const progress = { state: "running", scanned: 0, matched: 0, next: undefined } as const;
       const facts = { id: newId(), subscription: entry.id, request, end, startedAt };
       const replay = new Replay({ ...facts, ...progress, reason: undefined, endedAt: undefined }, this.#context);
@@ -98,7 +100,6 @@ export class Replays {
   }
 
   #refuseTooMany(entry: SubscriptionEntry): void {
-    checkNotDeleting(entry);
     const running = this.#of(entry.id).filter(({ isRunning }) => isRunning);
     const total = [...this.#replays.values()].filter(({ isRunning }) => isRunning);
     if (running.length < REPLAYS_RUNNING_MAX && total.length < REPLAYS_RUNNING_TOTAL_MAX) return;
@@ -115,4 +116,10 @@ export class Replays {
     await this.#context.store.deleteResource("replay", record.id);
     this.#replays.delete(record.id);
   }
+}
+
+/** It would copy its own copies. */
+function refuseArchive({ id, record }: SubscriptionEntry): void {
+  if (record.origin !== "internal") return;
+  throw new PulsebusError("not-supported", `subscription "${id}" fills an archive, which others replay from`);
 }

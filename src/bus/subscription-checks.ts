@@ -17,7 +17,12 @@ export function checkFree(entry: SubscriptionEntry | undefined): void {
 }
 
 export function checkWritable(entry: SubscriptionEntry): void {
-  if (entry.record.origin !== "config") return;
+  const { origin } = entry.record;
+  if (origin === "api") return;
+  if (origin === "internal") {
+    const message = `subscription "${entry.id}" fills the archive of topic "${entry.subscription.topic}", and goes with it`;
+    throw new PulsebusError("read-only", message);
+  }
   throw new PulsebusError(
     "read-only",
     `subscription "${entry.id}" belongs to the configuration file: change it there and restart`,

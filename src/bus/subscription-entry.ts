@@ -11,6 +11,7 @@ import type { Event } from "../event/event.ts";
 import type { SinkResult } from "../sink/port.ts";
 import type { PullSink } from "../sink/pull.ts";
 import type { MovedDeadLetter, Park } from "../store/port.ts";
+import { archiveOf } from "../subscription/names.ts";
 import type { Subscription } from "../subscription/subscription.ts";
 import type { GroupStats } from "../transport/port.ts";
 import type { Task } from "./background.ts";
@@ -24,6 +25,7 @@ import type {
 import { type BusContext, groupName } from "./context.ts";
 import { KeyedQueue } from "./keyed-queue.ts";
 import { recentOutcome, runningOutcome } from "./recent-outcomes.ts";
+import type { ReplaySource } from "./replay-range.ts";
 import type { SubscriptionRecord } from "./subscription-records.ts";
 import { type OpenSinks, SubscriptionSinks } from "./subscription-sinks.ts";
 import type { Topic } from "./topic.ts";
@@ -205,6 +207,13 @@ export class SubscriptionEntry {
       else this.#runner?.discarded(moved);
       return moved.length;
     });
+  }
+
+  /** Where its events can be read again: in the topic, or in its archive. */
+  get replaySource(): ReplaySource {
+    const { plan } = this.topic.requireReady();
+    const { replaySource } = plan.archive ? this.#topics.require(archiveOf(plan.name)).requireReady() : this.topic;
+    return replaySource;
   }
 
   /** How many events a replay may park now. */

@@ -3,8 +3,9 @@ import { PulsebusError } from "../errors.ts";
 import type { Sink } from "../sink/port.ts";
 import { PullSink } from "../sink/pull.ts";
 import { openReplySink } from "../sink/reply.ts";
-import { openTopicSink } from "../sink/topic.ts";
+import { type ArchiveSinkOptions, openArchiveSink, openTopicSink } from "../sink/topic.ts";
 import { openTransformSink } from "../sink/transform.ts";
+import { isArchive } from "../subscription/names.ts";
 import type { SinkAddress, Subscription } from "../subscription/subscription.ts";
 import type { BusContext } from "./context.ts";
 import type { Topics } from "./topics.ts";
@@ -72,15 +73,15 @@ export class SubscriptionSinks {
     if (address.kind === "pull") throw nothingToCall(subscription);
     const source = this.#topics.require(subscription.topic);
     const target = (await this.#topics.open(address.topic)).requireReady();
-    return openTopicSink({
+    const options: ArchiveSinkOptions = {
       // The one of now: its settings may have changed since.
       publish: (events) => (this.#topics.get(address.topic) ?? target).publish(events),
-      sourcePlace: await source.place(),
-      targetPlace: await target.place(),
-      maxHops: this.#context.plan.limits.maxHops,
       timeoutMs: subscription.policy.timeoutMs,
       clock: this.#context.clock,
-    });
+    };
+    if (isArchive(address.topic)) return openArchiveSink(options);
+    const [sourcePlace, targetPlace] = [await source.place(), await target.place()];
+    return openTopicSink({ ...options, sourcePlace, targetPlace, maxHops: this.#context.plan.limits.maxHops });
   }
 }
 

@@ -17,6 +17,7 @@ import { EMBEDDED } from "../config/transports.ts";
 import { PulsebusError } from "../errors.ts";
 import { BROKER_GRACE_MS, BROKER_WAIT_MS_MAX, REPLACE_GRACE_MS, SUBSCRIPTIONS_MAX } from "../limits.ts";
 import type { Page } from "../store/port.ts";
+import { archiveSubscription } from "../subscription/archive.ts";
 import { resolveSubscription } from "../subscription/resolve.ts";
 import type { Subscription } from "../subscription/subscription.ts";
 import type { Background, Step, Task } from "./background.ts";
@@ -131,10 +132,30 @@ export class Subscriptions {
       if (entry.state !== "deleting") {
         if (!entry.detached) checkWritable(entry);
         checkRevision(entry, revision);
-        await this.#beginDeletion(entry);
       }
-      const outcome = await entry.task?.outcome(BROKER_WAIT_MS_MAX);
-      if (outcome !== "confirmed") throw stillOpen(`subscription "${id}" is being deleted`, entry.reason);
+      await this.#delete(entry);
+    });
+  }
+
+  /** One of the bus's own, which nobody else changes: its task says when it is in service. */
+  keepInternal(subscription: Subscription): Promise<SubscriptionEntry> {
+    return this.#queue.run(subscription.id, async () => {
+      const existing = this.#entries.get(subscription.id);
+      if (existing !== undefined) {
+        checkNotDeleting(existing);
+        return existing;
+      }
+      const entry = await this.#add(subscription, "internal");
+      this.#serve(entry);
+      return entry;
+    });
+  }
+
+  /** Deletes one of the bus's own, if it is there; `unavailable` as for every other. */
+  dropInternal(id: string): Promise<void> {
+    return this.#queue.run(id, async () => {
+      const entry = this.#entries.get(id);
+      if (entry !== undefined) await this.#delete(entry);
     });
   }
 
@@ -175,7 +196,8 @@ export class Subscriptions {
 
   async #restore(record: SubscriptionRecord, revision: number, inFile: Map<string, Subscription>): Promise<void> {
     const { input, origin, state } = record;
-    const subscription = resolveSubscription(input, { id: () => input.id });
+    const subscription =
+      origin === "internal" ? archiveSubscription(input.topic) : resolveSubscription(input, { id: () => input.id });
     const detached = state !== "deleting" && origin === "config" && !inFile.has(input.id);
     this.#open({ subscription, record, revision, detached, isRestored: true });
     if (detached)
@@ -244,6 +266,12 @@ export class Subscriptions {
       await this.#ensureGroup(entry);
       await entry.start(signal);
     });
+  }
+
+  async #delete(entry: SubscriptionEntry): Promise<void> {
+    if (entry.state !== "deleting") await this.#beginDeletion(entry);
+    const outcome = await entry.task?.outcome(BROKER_WAIT_MS_MAX);
+    if (outcome !== "confirmed") throw stillOpen(`subscription "${entry.id}" is being deleted`, entry.reason);
   }
 
   async #beginDeletion(entry: SubscriptionEntry): Promise<void> {

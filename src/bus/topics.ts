@@ -100,10 +100,35 @@ export class Topics {
     });
   }
 
+  /** One of the bus's own, which nobody else changes: it is there soon, with these settings. */
+  keepInternal(plan: TopicPlan): Promise<Topic> {
+    return this.#queue.run(plan.name, async () => {
+      const existing = this.#topics.get(plan.name);
+      if (existing !== undefined && sameSettings(refuseDeleting(existing).plan, plan)) return existing;
+      const topic = await this.#add({ plan, origin: "internal" });
+      this.#provision(topic);
+      return topic;
+    });
+  }
+
+  /** Begins to delete one of the bus's own, if it is there. */
+  dropInternal(name: string): Promise<void> {
+    return this.#queue.run(name, async () => {
+      const topic = this.#topics.get(name);
+      if (topic !== undefined && topic.state !== "deleting") await this.#intendDeletion(topic);
+    });
+  }
+
+  /** Throws `unknown-topic`, or `read-only` for one that the API may not delete. */
+  requireDeletable(name: string): Topic {
+    const topic = this.require(name);
+    if (topic.origin !== "api") throw readOnly(topic);
+    return topic;
+  }
+
   delete(name: string): Promise<void> {
     return this.#queue.run(name, async () => {
-      const topic = this.require(name);
-      if (topic.origin !== "api") throw readOnly(topic);
+      const topic = this.requireDeletable(name);
       if (topic.state !== "deleting") await this.#intendDeletion(topic);
       const outcome = await topic.task?.outcome(BROKER_WAIT_MS_MAX);
       if (outcome !== "confirmed") throw stillOpen(`topic "${name}" is being deleted`, topic.reason);

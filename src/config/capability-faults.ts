@@ -8,10 +8,14 @@ import type { Plan, TopicPlan } from "./plan.ts";
 
 /** `at` is the JSON pointer of the topic. */
 export function capabilityFault(
-  { transport, settings }: TopicPlan,
-  capabilities: Pick<Capabilities, "dedupe">,
+  { transport, settings, archive }: TopicPlan,
+  capabilities: Pick<Capabilities, "dedupe" | "replay">,
   at: string,
 ): PulsebusError | undefined {
+  if (archive && capabilities.replay !== "none") {
+    const reason = `the transport ${transport} can be read again by itself: leave it out`;
+    return faultAt("invalid-configuration", `${at}/archive`, reason);
+  }
   if (settings.dedupe === undefined || capabilities.dedupe) return undefined;
   const reason =
     `the transport ${transport} can't recognize an event that was published before: leave it out, or publish to an ` +

@@ -23,6 +23,7 @@ export interface TopicInput extends TopicDefaultsInput {
   readonly key?: string;
   readonly provision?: boolean;
   readonly dedupe?: { readonly window: string };
+  readonly archive?: boolean;
   readonly options?: TopicSettings["options"];
 }
 

@@ -12,6 +12,8 @@ export interface TopicPlan {
   /** Replaces the place that the transport tells, for loop protection. */
   readonly place: string | undefined;
   readonly settings: TopicSettings;
+  /** The bus keeps a copy of its own, for replay where the transport can't be read again. */
+  readonly archive?: true;
 }
 
 /** A configured instance of an adapter. */
@@ -37,7 +39,7 @@ export interface Plan {
   readonly drainTimeoutMs: number;
   readonly log: { readonly level: "debug" | "info" | "warn" | "error"; readonly format: "auto" | "json" | "pretty" };
   /** What a topic gets that is created through the API or by a publish. */
-  readonly topicDefaults: Omit<TopicPlan, "name" | "address">;
+  readonly topicDefaults: Omit<TopicPlan, "name" | "address" | "archive">;
   /** `embedded` first, which is always there. */
   readonly transports: readonly TransportPlan[];
   readonly topics: readonly TopicPlan[];

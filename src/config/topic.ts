@@ -54,6 +54,7 @@ export function planTopic(name: string, input: TopicInput, defaults: TopicDefaul
     ...common,
     place: input.place ?? defaults.place,
     settings: { ...common.settings, ...planNative(input), dedupe: planDedupe(input, at) },
+    ...(input.archive && { archive: true }),
   };
 }
 
@@ -75,12 +76,15 @@ function planNative({ envelope, mode, key, provision, options }: TopicInput) {
 }
 
 const OF_THE_EMBEDDED = ["retention", "holdBack", "whenFull"] as const;
-const OF_BROKERS = ["envelope", "mode", "key", "provision"] as const;
+const OF_BROKERS = ["envelope", "mode", "key", "provision", "archive"] as const;
 
 /** A setting that the topic's transport does not act on would be a promise that nobody keeps. */
 function refuseMeaningless(input: TopicInput, transport: string, at: string): void {
   const isEmbedded = transport === EMBEDDED;
-  const meaningless = (isEmbedded ? OF_BROKERS : OF_THE_EMBEDDED).find((setting) => input[setting] !== undefined);
+  const others = isEmbedded ? OF_BROKERS : OF_THE_EMBEDDED;
+  // The archive of a broker's topic lies in the embedded log.
+  const isOfArchive = (setting: keyof TopicInput): boolean => input.archive === true && setting === "retention";
+  const meaningless = others.find((setting) => input[setting] !== undefined && !isOfArchive(setting));
   if (meaningless === undefined) return;
   const reason = isEmbedded
     ? "has no meaning on the embedded transport: leave it out"
@@ -120,14 +124,15 @@ function settingBytes(size: SizeInput | undefined, at: string): number | undefin
 }
 
 /** A topic in the form in which users write it, with what its transport acts on and every default. */
-export function describeTopic({ transport, address, place, settings }: TopicPlan): TopicInput {
+export function describeTopic({ transport, address, place, settings, archive }: TopicPlan): TopicInput {
   const { strict, retention, holdBackMs, whenFull, envelope, mode, key, provision, dedupe, options } = settings;
   const common = {
     ...{ address, ...(place === undefined ? {} : { place }), transport, strict },
     ...(dedupe && { dedupe: { window: formatDuration(dedupe.windowMs) } }),
   };
-  if (transport !== EMBEDDED) return { ...common, envelope, mode, ...(key && { key }), provision, options };
-  return { ...common, ...describeEmbedded({ retention, holdBackMs, whenFull }) };
+  if (transport === EMBEDDED) return { ...common, ...describeEmbedded({ retention, holdBackMs, whenFull }) };
+  const archived = archive && { archive, retention: describeRetention(retention) };
+  return { ...common, envelope, mode, ...(key && { key }), provision, ...archived, options };
 }
 
 export function describeTopicDefaults({ transport, settings }: TopicDefaults): TopicDefaultsInput {
@@ -137,8 +142,12 @@ export function describeTopicDefaults({ transport, settings }: TopicDefaults): T
 function describeEmbedded(settings: Pick<TopicSettings, "retention" | "holdBackMs" | "whenFull">) {
   const { retention, holdBackMs, whenFull } = settings;
   return {
-    retention: { maxAge: formatDuration(retention.maxAgeMs), maxBytes: formatSize(retention.maxBytes) },
+    retention: describeRetention(retention),
     holdBack: formatDuration(holdBackMs),
     whenFull,
   };
+}
+
+function describeRetention({ maxAgeMs, maxBytes }: TopicSettings["retention"]) {
+  return { maxAge: formatDuration(maxAgeMs), maxBytes: formatSize(maxBytes) };
 }

@@ -1,24 +1,41 @@
-/** Delivers into another topic of the bus, on any transport, with loop protection. This is what a bridge is made of. */
+/**
+ * Delivers into another topic of the bus, on any transport: with loop protection, which is what a bridge is made of, or
+ * unchanged into an archive, which nothing leads out of.
+ */
 import type { Event } from "../event/event.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type { PublishResult, TransportError, TransportErrorCode } from "../transport/port.ts";
-import { forward } from "./bridge-via.ts";
+import { forward, type Hop } from "./bridge-via.ts";
 import type { Delivery, Sink, SinkResult } from "./port.ts";
 
-export interface TopicSinkOptions {
+export interface ArchiveSinkOptions {
   /** Publishes to the target: one result per event, by index, after durable storage. Never rejects. */
   readonly publish: (events: readonly Event[]) => Promise<readonly PublishResult[]>;
+  readonly timeoutMs: number;
+  readonly clock: Clock;
+}
+
+export interface TopicSinkOptions extends ArchiveSinkOptions {
   /** The place of the subscription's own topic. */
   readonly sourcePlace: string;
   readonly targetPlace: string;
   /** Places that an event may have passed. */
   readonly maxHops: number;
-  readonly timeoutMs: number;
-  readonly clock: Clock;
 }
 
 export function openTopicSink(options: TopicSinkOptions): Sink {
-  return new TopicSink(options);
+  const { sourcePlace, targetPlace, maxHops } = options;
+  return new TopicSink(options, { maxHops, hop: (event) => forward(event, sourcePlace, targetPlace, maxHops) });
+}
+
+export function openArchiveSink(options: ArchiveSinkOptions): Sink {
+  return new TopicSink(options, { maxHops: Number.POSITIVE_INFINITY, hop: (event) => ({ kind: "forward", event }) });
+}
+
+interface Route {
+  /** What becomes of an event on its way. */
+  readonly hop: (event: Event) => Hop;
+  readonly maxHops: number;
 }
 
 /** What the event itself or the permission to publish it is to blame for: trying again is in vain. */
@@ -32,19 +49,20 @@ const LOOP: SinkResult = { kind: "loop" };
  * the event twice; it never gets lost.
  */
 class TopicSink implements Sink {
-  readonly #options: TopicSinkOptions;
+  readonly #options: ArchiveSinkOptions;
+  readonly #route: Route;
   /** Ends the waits for publishes under way. */
   readonly #waits = new Set<(result: SinkResult) => void>();
   #closed = false;
 
-  constructor(options: TopicSinkOptions) {
+  constructor(options: ArchiveSinkOptions, route: Route) {
     this.#options = options;
+    this.#route = route;
   }
 
   async deliver(deliveries: readonly Delivery[], signal: AbortSignal): Promise<readonly SinkResult[]> {
     if (signal.aborted || this.#closed) return deliveries.map(() => ABORTED);
-    const { sourcePlace, targetPlace, maxHops } = this.#options;
-    const hops = deliveries.map(({ event }) => forward(event, sourcePlace, targetPlace, maxHops));
+    const hops = deliveries.map(({ event }) => this.#route.hop(event));
     const published = await this.#publish(
       hops.flatMap((hop) => (hop.kind === "forward" ? [hop.event] : [])),
       signal,
@@ -52,7 +70,7 @@ class TopicSink implements Sink {
     const results = published.values();
     return hops.map((hop) => {
       if (hop.kind === "loop") return LOOP;
-      if (hop.kind === "too-far") return tooFar(hop.hops, maxHops);
+      if (hop.kind === "too-far") return tooFar(hop.hops, this.#route.maxHops);
       return results.next().value ?? ABORTED;
     });
   }

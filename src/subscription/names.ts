@@ -8,11 +8,24 @@ const RESERVED_PREFIX = "pulsebus.";
 /** The reserved topic with the bus's own events; anyone may subscribe to it. */
 export const OPS_TOPIC = "pulsebus.ops";
 
+/** Reserved topics, and the subscriptions that fill them: what the bus itself keeps of a topic. */
+const ARCHIVE_PREFIX = "pulsebus.archive.";
+
 const NAME_FORM = `write 1 to ${NAME_CHARS_MAX} letters, digits, dots, underscores or hyphens`;
 
 export function checkSubscriptionId(id: string, at: string): string {
   if (!NAME.test(id)) throw faultAt("invalid-request", at, `${quote(id)} is not a subscription's id: ${NAME_FORM}`);
+  if (isArchive(id)) throw faultAt("invalid-request", at, `ids that start with "${ARCHIVE_PREFIX}" are reserved`);
   return id;
+}
+
+/** The name of a topic's archive, and of the subscription that fills it. */
+export function archiveOf(topic: string): string {
+  return ARCHIVE_PREFIX + topic;
+}
+
+export function isArchive(name: string): boolean {
+  return name.startsWith(ARCHIVE_PREFIX);
 }
 
 /** A topic that users may create and publish to. Throws `invalid-request`, also for reserved names. */

@@ -159,6 +159,6 @@ describe("the body of PUT /topics/{topic}", () => {
         message: 'retention.maxage: unknown field; did you mean "maxAge"?',
       }),
     );
-    expect(() => validateTopicInput({ archive: true })).toThrow(expect.objectContaining({ code: "not-supported" }));
+    expect(() => validateTopicInput({ schema: true })).toThrow(expect.objectContaining({ code: "not-supported" }));
   });
 });

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { resolveTopic } from "../../../src/config/topic.ts";
+import { describeTopic, resolveTopic } from "../../../src/config/topic.ts";
 import { load } from "./load.ts";
 
 const { topicDefaults } = await load("topicDefaults: { strict: true, retention: { maxAge: 1h } }");
@@ -33,6 +33,16 @@ it("a topic keeps the defaults of what its body leaves out", () => {
   });
 });
 
+it("a topic of a broker has a retention for its archive, and shows both", () => {
+  const input = { transport: "amqp", archive: true, retention: { maxAge: "2h", maxBytes: "1KiB" } };
+  const plan = resolveTopic("orders", input, topicDefaults);
+  expect(plan).toMatchObject({ archive: true, settings: { retention: { maxAgeMs: 7_200_000, maxBytes: 1_024 } } });
+  expect(describeTopic(plan)).toMatchObject(input);
+  const plain = resolveTopic("orders", { transport: "amqp", archive: false }, topicDefaults);
+  expect(describeTopic(plain)).not.toHaveProperty("archive");
+  expect(describeTopic(plain)).not.toHaveProperty("retention");
+});
+
 it.each<[name: string, input: unknown, code: string, at: string]>([
   ["pulsebus.mine", undefined, "invalid-request", ""],
   ["a/b", undefined, "invalid-request", ""],
@@ -44,6 +54,11 @@ it.each<[name: string, input: unknown, code: string, at: string]>([
   ["orders", { dedupe: {} }, "invalid-request", "/dedupe/window"],
   ["orders", { dedupe: { window: "999ms" } }, "invalid-request", "/dedupe/window"],
   ["orders", { dedupe: { window: "25h" } }, "invalid-request", "/dedupe/window"],
+  ["orders", { archive: true }, "invalid-request", "/archive"],
+  ["orders", { archive: "yes" }, "invalid-request", "/archive"],
+  ["orders", { transport: "amqp", retention: {} }, "invalid-request", "/retention"],
+  ["orders", { transport: "amqp", archive: false, retention: {} }, "invalid-request", "/retention"],
+  ["orders", { transport: "amqp", archive: true, whenFull: "reject" }, "invalid-request", "/whenFull"],
 ])("the topic %s with %j is refused", (name, input, code, at) => {
   expect(() => resolveTopic(name, input, topicDefaults)).toThrow(expect.objectContaining({ code, at }));
 });

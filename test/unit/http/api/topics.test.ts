@@ -62,7 +62,8 @@ describe("PUT /topics/{topic}", () => {
   it.each([
     { body: { retention: { maxAge: "soon" } }, status: 400, at: "/retention/maxAge" },
     { body: { colour: "red" }, status: 400, at: "/colour" },
-    { body: { archive: true }, status: 422, at: "/archive" },
+    { body: { schema: true }, status: 422, at: "/schema" },
+    { body: { archive: true }, status: 400, at: "/archive" },
     { body: { envelope: "raw" }, status: 400, at: "/envelope" },
     { body: [], status: 400, at: undefined },
   ])("refuses $body with $status at $at", async ({ body, status, at }) => {
