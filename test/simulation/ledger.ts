@@ -107,7 +107,8 @@ export class Ledger implements BrokerObserver {
   settled(group: Group, stored: StoredEvent): void {
     const account = this.#accountOf(group, stored);
     if (account === undefined) return;
-    if (account.isDelivered) account.isUnwritten = false;
+    // Of one that has a row it is the park that is acked, however late: its outcome is a matter of the row.
+    if (account.isDelivered && this.#rows.get(account.id) === undefined) account.isUnwritten = false;
     if (!this.#isDone(account)) this.violate(`${nameOf(account)} is settled, and neither delivered nor in a row`);
   }
 
