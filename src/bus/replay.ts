@@ -177,14 +177,16 @@ export class Replay {
     const rows = await this.#missing(
       matched.map((stored) => replayedRow(entry.subscription, this.#record.id, stored, clock.now())),
     );
-    while (rows.length > 0 && !signal.aborted && !(entry.replayRoom > 0 && (await entry.replay(rows)))) {
+    while (rows.length > 0) {
+      if (signal.aborted) return false;
+      if (entry.replayRoom > 0 && (await entry.replay(rows))) break;
       await this.#waitFor(entry, signal);
     }
     const { perSecond } = this.#record.request;
     if (perSecond !== undefined) {
       this.#paceFrom = Math.max(this.#paceFrom, clock.monotonic()) + (matched.length * 1_000) / perSecond;
     }
-    return !signal.aborted;
+    return true;
   }
 
   async #missing(rows: readonly Park[]): Promise<readonly Park[]> {

@@ -1,11 +1,14 @@
 /** Goal: a replay delivers a range again, whole and once, and disturbs nothing. Method: a real bus and real webhooks. */
 import { describe, expect, it } from "vitest";
 import type { ReplayRequest, ReplayState, ReplayView } from "../../../src/bus/bus.ts";
+import { PulsebusError } from "../../../src/errors.ts";
+import { TransportError } from "../../../src/transport/port.ts";
 import { eventually } from "../../support/eventually.ts";
 import { openTestBus, type TestBus, type TestEvent, temporaryDirectory } from "../../support/open-bus.ts";
 import { startReceiver } from "../../support/receiver.ts";
 
 const QUICK = { retry: { backoff: { initial: "10ms", max: "10ms", jitter: "none" } } };
+const SLOW = { retry: { backoff: { initial: "300ms", max: "300ms", jitter: "none" } } };
 const ALL: ReplayRequest = { from: "earliest", to: undefined, filters: undefined, perSecond: undefined };
 const WAIT_MS = 30_000;
 
@@ -253,6 +256,62 @@ describe("a replay", () => {
     await test.close();
   });
 
+  it("outlasts a store and a transport that fail for a time", async () => {
+    await using directory = await temporaryDirectory();
+    let isDown = true;
+    await using receiver = await startReceiver(() => (isDown ? 503 : 204));
+    const away = new Map<string, Error>([
+      ["read", new TransportError("unavailable", "the log is away")],
+      ["park", new PulsebusError("unavailable", "the store is away")],
+      ["putResource", new PulsebusError("storage-full", "the disk is full")],
+    ]);
+    /** Throws each of them once, after a call that goes well. */
+    const calls = new Map<string, number>();
+    const fail = (call: string): void => {
+      calls.set(call, (calls.get(call) ?? 0) + 1);
+      if (calls.get(call) === 2) throw away.get(call);
+    };
+    const test = await openTestBus({
+      directory: directory.path,
+      wrapStore: (store) =>
+        intercept(store, { park: () => fail("park"), putResource: (kind) => kind === "replay" && fail("putResource") }),
+      disturb: (transports) => {
+        const open = transports.get("embedded")?.transport;
+        if (open !== undefined) open.read = intercept(open, { read: () => fail("read") }).read.bind(open);
+      },
+    });
+    await test.publish("t", names(450));
+    await test.bus.createSubscription({ id: "s", topic: "t", sink: receiver.url(), delivery: SLOW });
+    const replay = await test.bus.startReplay("s", ALL);
+    expect(await ended(test, replay)).toMatchObject({ scanned: 450, matched: 450 });
+    // A page that was repeated has one row for each event, and those that were tried begin no second time.
+    const firstAttempts = receiver.requests.filter(({ headers }) => headers["pulsebus-attempt"] === "1");
+    expect(new Set(firstAttempts.map(({ id }) => id)).size).toBe(firstAttempts.length);
+    const { parked } = (await test.bus.subscription("s")).status;
+    expect({ parked }).toEqual({ parked: 450 });
+    expect(await test.store.counts("s")).toMatchObject({ parked });
+    isDown = false;
+    await idle(test);
+    expect(new Set(receiver.ids())).toEqual(new Set(names(450)));
+    for (const call of away.keys()) expect(calls.get(call), call).toBeGreaterThan(2);
+    await test.close();
+  });
+
+  it("fails with the reason when the transport refuses, and is kept to be looked at", async () => {
+    await using directory = await temporaryDirectory();
+    await using receiver = await startReceiver();
+    const test = await open(directory.path, receiver.url(), names(10));
+    const embedded = test.transports.get("embedded")?.transport;
+    if (embedded === undefined) throw new Error("the embedded transport is always there");
+    embedded.read = () => Promise.reject(new TransportError("permission_denied", "no right to read"));
+    const replay = await test.bus.startReplay("s", ALL);
+    expect(await ended(test, replay, "failed")).toMatchObject({ reason: "no right to read", matched: 0 });
+    await test.close();
+    const again = await openTestBus({ directory: directory.path });
+    expect(again.bus.replay("s", replay.id)).toMatchObject({ state: "failed", reason: "no right to read" });
+    await again.close();
+  });
+
   it("goes with its subscription", async () => {
     await using directory = await temporaryDirectory();
     await using receiver = await startReceiver();
@@ -286,6 +345,23 @@ describe("a replay", () => {
     await test.close();
   });
 });
+
+type Calls<Port> = { readonly [Method in keyof Port]?: (...args: unknown[]) => unknown };
+
+/** The same port, with something to be done, or thrown, before some of its calls. */
+function intercept<Port extends object>(port: Port, before: Calls<Port>): Port {
+  return new Proxy(port, {
+    get(target, name) {
+      const member: unknown = Reflect.get(target, name, target);
+      const first: unknown = Reflect.get(before, name);
+      if (typeof member !== "function") return member;
+      return async (...args: unknown[]) => {
+        if (typeof first === "function") first(...args);
+        return member.apply(target, args);
+      };
+    },
+  });
+}
 
 /** Now, after the clock has moved on. */
 async function nextMillisecond(): Promise<number> {
