@@ -67,9 +67,14 @@ function refuseUnreadable({ transport, name }: ReplaySource, from: ReplayRequest
     const message = `the transport ${name} keeps nothing that was delivered: give the topic \`archive: true\`, which keeps what comes from then on`;
     throw new PulsebusError("not-supported", message);
   }
-  const asksForPosition = [from, to].some((point) => typeof point === "object" && "position" in point);
-  if (replay === "position" || !asksForPosition) return;
-  throw new PulsebusError("not-supported", `the transport ${name} knows no positions: give a time`, { at: "/from" });
+  if (replay === "position") return;
+  for (const [at, point] of [
+    ["/from", from],
+    ["/to", to],
+  ] as const) {
+    if (typeof point !== "object" || !("position" in point)) continue;
+    throw faultAt("not-supported", at, `the transport ${name} knows no positions: give a time`);
+  }
 }
 
 /** The first event there. */

@@ -143,6 +143,7 @@ for (const broker of ["amqp", "gcp-pubsub"] as const) {
       const subscription = await subscribe(bus.url, { topic: "orders", sink: "http://127.0.0.1:1/" });
       const starting = replay(bus.url, subscription, { from: "earliest" });
       await expect(starting).rejects.toThrow(/422.*not-supported.*keeps nothing that was delivered/);
+      await call(bus.url, "DELETE", `/subscriptions/${subscription}`);
     });
   });
 }
