@@ -1,7 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { failOnLeaks } from "../support/leaks.ts";
 import { Ledger } from "./ledger.ts";
+import { OrderProof } from "./order-proof.ts";
 import { runCrash } from "./run.ts";
+import { ScheduleProof } from "./schedule-proof.ts";
 
 failOnLeaks();
 
@@ -14,6 +16,8 @@ describe("kill -9 under load", () => {
     expect(report.violations).toEqual([]);
     expect(report.accepted).toBeGreaterThan(KILLS);
     expect(report.deliveries).toBeGreaterThan(report.accepted);
+    expect(report.keyedDeliveries).toBeGreaterThan(KILLS);
+    expect(report.scheduledDeliveries).toBeGreaterThan(KILLS);
   });
 });
 
@@ -73,5 +77,89 @@ describe("the ledger", () => {
     ledger.crashed(1, 500);
     ledger.received("all", "1", 2, 600);
     expect(ledger.verdict()).toMatchObject({ duplicates: 1, duplicatesWorst: 1, violations: [] });
+  });
+});
+
+describe("the proof of order", () => {
+  function proofOf(deliveries: readonly (readonly [id: string, epoch: number])[]): readonly string[] {
+    const proof = new OrderProof();
+    for (const id of ["a1", "b1", "a2"]) proof.publishing(id, id.slice(0, 1));
+    for (const [id, epoch] of deliveries) {
+      proof.attempting("sink", id);
+      proof.attempted("sink", id, epoch, true);
+    }
+    return proof.verdict().violations;
+  }
+
+  it("finds a first delivery after a later one of its key", () => {
+    expect(
+      proofOf([
+        ["a2", 1],
+        ["a1", 2],
+      ]),
+    ).toEqual(["sink: event 0, of a, came after a later one of its key"]);
+  });
+
+  it("finds what a process repeats out of order", () => {
+    const deliveries = [
+      ["a1", 1],
+      ["a2", 1],
+      ["a2", 2],
+      ["a1", 2],
+    ] as const;
+    expect(proofOf(deliveries)).toEqual(["sink: event 0, of a, was repeated out of order"]);
+  });
+
+  it("allows keys in any order, and what a crash repeats in order", () => {
+    expect(
+      proofOf([
+        ["b1", 1],
+        ["a1", 1],
+        ["a2", 1],
+        ["a1", 2],
+        ["a2", 2],
+      ]),
+    ).toEqual([]);
+  });
+
+  it("finds two attempts of a key at once", () => {
+    const proof = new OrderProof();
+    for (const id of ["1", "2"]) proof.publishing(id, "a");
+    for (const id of ["1", "2"]) proof.attempting("sink", id);
+    expect(proof.verdict().violations).toEqual(["sink: event 1, of a, was attempted while 1 was"]);
+  });
+});
+
+describe("the proof of times", () => {
+  function proofOf({ publishedIn, dueAt, receivedAt }: Record<"publishedIn" | "dueAt" | "receivedAt", number>) {
+    const proof = new ScheduleProof();
+    for (const process of [1, 2]) {
+      proof.up(process * 50_000);
+      if (process === publishedIn) proof.publishing("1", dueAt);
+    }
+    proof.received("sink", "1", receivedAt);
+    return proof.verdict();
+  }
+
+  it("finds an event that comes before its time", () => {
+    expect(proofOf({ publishedIn: 1, dueAt: 101_000, receivedAt: 100_999 }).violations).toEqual([
+      "sink received 1 1 ms too early",
+    ]);
+  });
+
+  it("finds an event that is late although no kill delayed it", () => {
+    expect(proofOf({ publishedIn: 2, dueAt: 101_000, receivedAt: 103_000 })).toMatchObject({
+      latenessMaxMs: 2_000,
+      violations: ["sink received 1, which no kill delayed, 2000 ms too late"],
+    });
+  });
+
+  it("counts only the time since the start for one that a kill delayed", () => {
+    const event = { publishedIn: 1, dueAt: 60_000 };
+    const soon = proofOf({ ...event, receivedAt: 102_000 });
+    expect(soon).toMatchObject({ latenessMaxMs: 0, catchUpMaxMs: 2_000, violations: [] });
+    expect(proofOf({ ...event, receivedAt: 130_000 }).violations).toEqual([
+      "sink received 1, which was published before the start, 30000 ms too late",
+    ]);
   });
 });

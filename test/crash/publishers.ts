@@ -1,31 +1,43 @@
 /** Publishes without a pause to the streams that are open, one event or a batch at a time, and keeps the ledger. */
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
-import { publish, publishBatch, type Reply, type TestEvent } from "../support/http.ts";
-import type { Ledger, Outcome } from "./ledger.ts";
+import type { TestEvent } from "../support/http.ts";
+import type { Ledger } from "./ledger.ts";
+import { publishEvents } from "./outcome.ts";
+import type { ScheduleProof } from "./schedule-proof.ts";
 import type { Supervisor } from "./supervisor.ts";
 
 export const TYPES = ["com.example.created", "com.example.updated", "com.example.deleted"] as const;
 const BATCH_EVENTS = 20;
 const PAUSE_MS = 5;
+/** How far ahead the events of a scheduled stream may be due: longer than the processes live. */
+const SCHEDULED_MS_MAX = 4_000;
+
+interface OpenStream {
+  readonly topic: string;
+  /** Whether its events have a `deliverytime`. */
+  readonly isScheduled: boolean;
+  readonly underWay: Set<Promise<void>>;
+}
 
 export class Publishers {
   readonly #supervisor: Supervisor;
   readonly #ledger: Ledger;
+  readonly #schedule: ScheduleProof;
   readonly #random: () => number;
-  /** By stream: its topic, and the publishes under way. */
-  readonly #streams = new Map<string, { readonly topic: string; readonly underWay: Set<Promise<void>> }>();
+  readonly #streams = new Map<string, OpenStream>();
   readonly #loops: Promise<void>[] = [];
   #isStopped = false;
 
-  constructor(supervisor: Supervisor, ledger: Ledger, random: () => number) {
+  constructor(supervisor: Supervisor, ledger: Ledger, schedule: ScheduleProof, random: () => number) {
     this.#supervisor = supervisor;
     this.#ledger = ledger;
+    this.#schedule = schedule;
     this.#random = random;
   }
 
-  open(stream: string, topic: string): void {
-    this.#streams.set(stream, { topic, underWay: new Set() });
+  open(stream: string, topic: string, isScheduled = false): void {
+    this.#streams.set(stream, { topic, isScheduled, underWay: new Set() });
   }
 
   /** Resolves when nothing is published to it any more. */
@@ -58,30 +70,30 @@ export class Publishers {
     // It may have been closed while the bus was away.
     const open = this.#streams.get(stream);
     if (open === undefined) return;
-    const call = this.#send(url, stream, open.topic);
+    const call = this.#send(url, stream, open);
     open.underWay.add(call);
     await call;
     open.underWay.delete(call);
   }
 
-  async #send(url: string, stream: string, topic: string): Promise<void> {
-    const events = Array.from({ length: this.#random() < 0.3 ? BATCH_EVENTS : 1 }, () => this.#createEvent());
+  async #send(url: string, stream: string, { topic, isScheduled }: OpenStream): Promise<void> {
+    const events = Array.from({ length: this.#random() < 0.3 ? BATCH_EVENTS : 1 }, () =>
+      isScheduled ? this.#createScheduledEvent() : this.#createEvent(),
+    );
     for (const { id, type } of events) this.#ledger.publishing(id, stream, type);
-    const [first] = events;
-    if (first === undefined) return;
-    const sent = events.length === 1 ? publish(url, topic, first) : publishBatch(url, topic, events);
-    const outcome = await sent.then(outcomeOf, () => "unknown" as const);
+    const outcome = await publishEvents(url, topic, events);
     for (const { id } of events) this.#ledger.answered(id, outcome);
+  }
+
+  #createScheduledEvent(): TestEvent & { readonly type: string } {
+    const event = this.#createEvent();
+    const dueAt = Date.now() + Math.floor(this.#random() * SCHEDULED_MS_MAX);
+    this.#schedule.publishing(event.id, dueAt);
+    return { ...event, deliverytime: new Date(dueAt).toISOString() };
   }
 
   #createEvent(): TestEvent & { readonly type: string } {
     const type = TYPES[Math.floor(this.#random() * TYPES.length)] ?? TYPES[0];
     return { id: randomUUID(), type, data: "x".repeat(Math.floor(this.#random() * 1_500)) };
   }
-}
-
-function outcomeOf({ status }: Reply): Outcome {
-  if (status === 202) return "accepted";
-  // A server error may have stored some of a batch.
-  return status >= 500 ? "unknown" : "refused";
 }

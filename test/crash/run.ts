@@ -2,7 +2,8 @@
  * The crash run. A bus is published to without a pause and killed with SIGKILL at random points, also while it starts,
  * and started again on the same data directory. Meanwhile one topic is deleted and created again under the same name,
  * and another is emptied by retention. At the end everything that was answered 202 must have arrived at every matching
- * subscription, and what arrived twice must have been open or unflushed at a crash.
+ * subscription, and what arrived twice must have been open or unflushed at a crash. Events of a key must have arrived in
+ * order, and scheduled ones in time.
  */
 import { rm } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -10,9 +11,14 @@ import { QUICK_RETRY, showSubscription } from "../support/api.ts";
 import { eventually } from "../support/eventually.ts";
 import { call } from "../support/http.ts";
 import { makeDirectory } from "../support/pulsebus.ts";
-import { type ReceivedRequest, startReceiver, type TestReceiver } from "../support/receiver.ts";
+import { TestReceiver } from "../support/receiver.ts";
+import { KeyedPublishers } from "./keyed-publishers.ts";
 import { Ledger, type Verdict } from "./ledger.ts";
+import { OrderProof, type OrderVerdict } from "./order-proof.ts";
+import { PoisonRedriver } from "./poison.ts";
 import { Publishers, TYPES } from "./publishers.ts";
+import { ScheduleProof, type ScheduleVerdict } from "./schedule-proof.ts";
+import { Sinks } from "./sinks.ts";
 import { Supervisor } from "./supervisor.ts";
 
 export interface CrashOptions {
@@ -22,7 +28,7 @@ export interface CrashOptions {
   readonly progress: (text: string) => void;
 }
 
-export interface CrashReport extends Verdict {
+export interface CrashReport extends Verdict, OrderVerdict, ScheduleVerdict {
   readonly kills: number;
   /** Kills before the process listened. */
   readonly killsWhileStarting: number;
@@ -30,12 +36,18 @@ export interface CrashReport extends Verdict {
   readonly recreations: number;
   /** How often retention emptied the topic. */
   readonly emptied: number;
+  /** Deliveries given up because they were being attempted at three kills in a row; redriven. */
+  readonly poisoned: number;
   readonly seconds: number;
 }
 
 /** 20 ms until an outcome is flushed, and two commits on a busy machine. */
 const FLUSH_WINDOW_MS = 400;
 const PUBLISHERS = 6;
+const KEYS = 8;
+/** What is given up as poison has to keep its place too, until it is redriven. */
+const ORDERED = { key: "partitionkey", onDeadLetter: "block" } as const;
+const BATCHES = { format: "batch", batch: { maxEvents: 10, maxWait: "20ms" } } as const;
 const LIFE_MS_MAX = 1_200;
 const DRAIN_MS_MAX = 120_000;
 /** How many of the kills come while the process starts. */
@@ -45,7 +57,7 @@ const EARLY_KILL_MS_MAX = 500;
 export async function runCrash({ kills, seed, progress }: CrashOptions): Promise<CrashReport> {
   const startedAt = performance.now();
   const dataDir = await makeDirectory();
-  const run = new CrashRun(dataDir, seed, await openSinks());
+  const run = new CrashRun(dataDir, seed);
   try {
     await run.prepare();
     await run.killRepeatedly(kills, progress);
@@ -57,52 +69,65 @@ export async function runCrash({ kills, seed, progress }: CrashOptions): Promise
   }
 }
 
-interface Sinks {
-  readonly receiver: TestReceiver;
-  /** Set by the run, once it knows who asks. */
-  answer: (request: ReceivedRequest) => Promise<number>;
-}
-
-async function openSinks(): Promise<Sinks> {
-  const sinks: Omit<Sinks, "receiver"> = { answer: async () => 503 };
-  const receiver = await startReceiver((request) => sinks.answer(request));
-  return Object.assign(sinks, { receiver });
-}
-
 class CrashRun {
   readonly #ledger = new Ledger(FLUSH_WINDOW_MS);
   readonly #supervisor: Supervisor;
+  readonly #order = new OrderProof();
+  readonly #schedule = new ScheduleProof();
   readonly #publishers: Publishers;
-  readonly #sinks: Sinks;
+  readonly #keyedPublishers: KeyedPublishers;
+  readonly #poison: PoisonRedriver;
+  readonly #receiver: TestReceiver;
   readonly #random: () => number;
   readonly #subscriptions = new Set<string>();
+  /** What was still open at the end. */
+  readonly #unsettled: string[] = [];
   readonly #background: Promise<void>[] = [];
   #isStopped = false;
   #generation = 0;
   #emptied = 0;
   #killsWhileStarting = 0;
 
-  constructor(dataDir: string, seed: number, sinks: Sinks) {
+  constructor(dataDir: string, seed: number) {
     this.#random = seededRandom(seed);
     this.#supervisor = new Supervisor({ dataDir });
-    this.#publishers = new Publishers(this.#supervisor, this.#ledger, this.#random);
-    this.#sinks = sinks;
-    sinks.answer = (request) => this.#answer(request);
+    this.#publishers = new Publishers(this.#supervisor, this.#ledger, this.#schedule, this.#random);
+    this.#keyedPublishers = new KeyedPublishers({
+      supervisor: this.#supervisor,
+      ledger: this.#ledger,
+      order: this.#order,
+      random: this.#random,
+      topic: "steps",
+      keys: KEYS,
+    });
+    this.#poison = new PoisonRedriver(this.#supervisor, this.#subscriptions);
+    const sinks = new Sinks(this.#random, (...request) => this.#account(...request));
+    this.#receiver = new TestReceiver((request) => sinks.answer(request));
   }
 
   async prepare(): Promise<void> {
-    await this.#supervisor.start();
-    for (const topic of ["orders", "audit", "brief", "copy"]) await this.#createTopic(topic);
+    await this.#receiver.listen();
+    await this.#start();
+    for (const topic of ["orders", "audit", "brief", "copy", "steps", "later"]) await this.#createTopic(topic);
     await this.#subscribe("orders-all", "orders", "orders", {});
     await this.#subscribe("orders-created", "orders", "orders", { types: [TYPES[0]] });
     await this.#subscribe("orders-flaky", "orders", "orders", {});
     await this.#subscribe("audit-all", "audit", "audit", { delivery: { format: "structured", from: "earliest" } });
     await this.#subscribe("brief-all", "brief", "brief", {});
+    await this.#subscribe("orders-batch", "orders", "orders", { delivery: BATCHES });
+    for (const sink of ["steps-all", "steps-flaky"])
+      await this.#subscribe(sink, "steps", "steps", { delivery: { ordering: ORDERED } });
+    await this.#subscribe("steps-batch", "steps", "steps", { delivery: { ...BATCHES, ordering: ORDERED } });
+    await this.#subscribe("later-all", "later", "later", {});
     await this.#subscribe("copy-all", "copy", "orders", {}, true);
     const forward = { id: "forward", topic: "orders", sink: "topic:copy" };
     await this.#supervisor.call("POST", "/subscriptions", forward, [201]);
+    this.#subscriptions.add(forward.id);
     for (const topic of ["orders", "audit", "brief"]) this.#publishers.open(topic, topic);
+    this.#publishers.open("later", "later", true);
     this.#publishers.start(PUBLISHERS);
+    this.#keyedPublishers.start();
+    this.#poison.start();
     this.#background.push(this.#recreateRepeatedly(), this.#emptyRepeatedly());
     await this.#supervisor.stop("SIGTERM");
   }
@@ -111,66 +136,88 @@ class CrashRun {
     for (let kill = 1; kill <= kills; kill++) {
       const killedAt = await this.#liveAndDie();
       // What the dead process sent counts as its own, not as the next one's.
-      await this.#sinks.receiver.idle();
+      await this.#receiver.idle();
       this.#ledger.crashed(this.#supervisor.epoch, killedAt);
       if (kill % 10 === 0) progress(`${kill} kills, ${this.#ledger.owed} deliveries owed`);
     }
-    await this.#supervisor.start();
+    await this.#start();
   }
 
   /** Answers when the kill was. */
   async #liveAndDie(): Promise<number> {
     if (this.#random() < EARLY_KILL_SHARE) {
       this.#killsWhileStarting += 1;
+      this.#schedule.up(Date.now());
       await this.#supervisor.startAndKill(Math.ceil(this.#random() * EARLY_KILL_MS_MAX));
       return performance.now();
     }
-    await this.#supervisor.start();
+    await this.#start();
     await sleep(this.#random() * LIFE_MS_MAX);
     const killedAt = performance.now();
     await this.#supervisor.stop("SIGKILL");
     return killedAt;
   }
 
+  async #start(): Promise<void> {
+    await this.#supervisor.start();
+    this.#schedule.up(Date.now());
+  }
+
   /** Waits until nothing is owed any more; what is still missing then is for the verdict. */
   async settle(): Promise<void> {
     this.#isStopped = true;
     await Promise.all(this.#background);
-    await this.#publishers.stop();
+    await Promise.all([this.#publishers.stop(), this.#keyedPublishers.stop()]);
+    await eventually(() => this.#expectNothingOpen(), DRAIN_MS_MAX).catch((error) =>
+      this.#unsettled.push(String(error)),
+    );
+    await this.#poison.stop();
+  }
+
+  async #expectNothingOpen(): Promise<void> {
     const { url } = await this.#supervisor.current;
-    const expectNothingOwed = async (): Promise<void> => {
-      if (this.#ledger.owed > 0) throw new Error("events are owed");
-      for (const id of this.#subscriptions) {
-        const { status } = await showSubscription(url, id);
-        const { backlog, parked, inFlight, deadLetters } = status;
-        if (backlog || parked || inFlight || deadLetters)
-          throw new Error(`${id} is not done: ${JSON.stringify(status)}`);
-      }
-    };
-    await eventually(expectNothingOwed, DRAIN_MS_MAX).catch(() => {});
+    if (this.#ledger.owed > 0) throw new Error("events are owed");
+    for (const id of this.#subscriptions) {
+      const { status } = await showSubscription(url, id);
+      const { backlog, parked, scheduled, inFlight, deadLetters } = status;
+      if (backlog || parked || scheduled || inFlight || deadLetters)
+        throw new Error(`${id} is not done: ${JSON.stringify(status)}`);
+    }
   }
 
   report(): Omit<CrashReport, "kills" | "seconds"> {
+    const verdict = this.#ledger.verdict();
+    const order = this.#order.verdict();
+    const schedule = this.#schedule.verdict();
     return {
-      ...this.#ledger.verdict(),
+      ...order,
+      ...schedule,
+      ...verdict,
+      violations: [...this.#unsettled, ...verdict.violations, ...order.violations, ...schedule.violations],
       killsWhileStarting: this.#killsWhileStarting,
       recreations: this.#generation,
       emptied: this.#emptied,
+      poisoned: this.#poison.redriven,
     };
   }
 
   async close(): Promise<void> {
     await this.#supervisor.close();
-    await this.#sinks.receiver[Symbol.asyncDispose]();
+    await this.#receiver[Symbol.asyncDispose]();
   }
 
-  async #answer({ path, id = "?", headers, at }: ReceivedRequest): Promise<number> {
-    const sink = path.slice(1);
+  /** What came to a sink, and which of it the sink took. */
+  #account(sink: string, ids: readonly string[], at: number): (delivered: ReadonlySet<string>) => void {
     const { epoch } = this.#supervisor;
-    if (this.#random() < 0.05) await sleep(this.#random() * 50);
-    if (sink === "orders-flaky" && headers["pulsebus-attempt"] === "1" && this.#random() < 0.1) return 503;
-    this.#ledger.received(sink, id, epoch, at);
-    return 204;
+    const now = Date.now();
+    for (const id of ids) this.#order.attempting(sink, id);
+    return (delivered) => {
+      for (const id of ids) this.#order.attempted(sink, id, epoch, delivered.has(id));
+      for (const id of delivered) {
+        this.#ledger.received(sink, id, epoch, at);
+        this.#schedule.received(sink, id, now);
+      }
+    };
   }
 
   async #createTopic(topic: string): Promise<void> {
@@ -184,7 +231,7 @@ class CrashRun {
     const types = "types" in more ? (more.types as readonly string[]) : undefined;
     this.#ledger.addSink(sink, { stream, matches: (type) => types?.includes(type) ?? true, isForwarded });
     const delivery = { retry: QUICK_RETRY, ...("delivery" in more ? (more.delivery as object) : {}) };
-    const input = { id, topic, sink: this.#sinks.receiver.url(`/${sink}`), ...more, delivery };
+    const input = { id, topic, sink: this.#receiver.url(`/${sink}`), ...more, delivery };
     // 409: an earlier call made it, and a crash swallowed the answer.
     await this.#supervisor.call("POST", "/subscriptions", input, [201, 409]);
     this.#subscriptions.add(id);
