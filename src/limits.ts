@@ -146,6 +146,8 @@ export const READY_HOLD_MS_MAX = 30_000;
 export const ATTEMPTS_RUNNING_MAX = 4_096;
 /** Attempts that a subscription of weight 1 starts in its turn: half a millisecond of work. */
 export const TURN_STARTS = 16;
+/** The same where they share one call of their sink (measured: a third less per event than one call each). */
+export const TURN_STARTS_SHARING = 64;
 /** The first pause of a circuit breaker; it doubles up to the policy's `maxPause`. */
 export const BREAKER_PAUSE_MS = 1_000;
 /** Refusals in a row that open a subscription's own breaker. */

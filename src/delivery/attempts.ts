@@ -31,12 +31,20 @@ export interface AttemptsOptions {
   readonly settlement: Settlement;
 }
 
+/** Takes one slot, of this lane. */
+interface Attempt {
+  readonly lane: Lane;
+  readonly deliveries: readonly OpenDelivery[];
+}
+
 export class Attempts {
   readonly #options: AttemptsOptions;
   readonly #window: Window;
   readonly #batching: Batching;
   readonly #ready: Readonly<Record<Lane, OpenDelivery[]>> = { first: [], retry: [] };
   readonly #running = new Set<OpenDelivery>();
+  /** Started in this turn, for the call that they share. */
+  readonly #sharing: Attempt[] = [];
   readonly #abort = new AbortController();
   /** Until when what is ready waits for more of its batch. */
   #batchDueAt = 0;
@@ -90,6 +98,8 @@ export class Attempts {
   start(budget: number, firstLane: "open" | "closed", now: number): number {
     let started = 0;
     while (started < budget && this.#startNext(firstLane, now)) started += 1;
+    const shared = this.#sharing.splice(0);
+    if (shared.length > 0) this.#attempt(shared);
     return started;
   }
 
@@ -169,15 +179,17 @@ export class Attempts {
   }
 
   #start(lane: Lane, taken: readonly OpenDelivery[], now: number): void {
-    const unit = taken.filter((delivery) => this.#isWorthAnAttempt(delivery, now));
-    if (unit.length === 0) return;
-    const { protection, quarantine, writer } = this.#options;
+    const deliveries = taken.filter((delivery) => this.#isWorthAnAttempt(delivery, now));
+    const [first] = deliveries;
+    if (first === undefined) return;
+    const { protection, quarantine, writer, sink } = this.#options;
     this.#window.start(lane);
     protection.gates.started(now);
-    for (const delivery of unit) this.#running.add(delivery);
-    const [first] = unit;
-    if (first === undefined || quarantine.attempted !== first) this.#attempt(lane, unit);
-    else void writer.markAttempting(first).then(() => this.#attempt(lane, unit));
+    for (const delivery of deliveries) this.#running.add(delivery);
+    const attempt = { lane, deliveries };
+    if (quarantine.attempted === first) void writer.markAttempting(first).then(() => this.#attempt([attempt]));
+    else if (sink.sharesCalls) this.#sharing.push(attempt);
+    else this.#attempt([attempt]);
   }
 
   /** What has expired, or stopped the process too often, is given up without an attempt. */
@@ -191,34 +203,42 @@ export class Attempts {
     return false;
   }
 
-  #attempt(lane: Lane, unit: readonly OpenDelivery[]): void {
+  /** Makes attempts that share one call of the sink. */
+  #attempt(attempts: readonly Attempt[]): void {
     const { clock, sink } = this.#options;
     const now = clock.now();
+    const [only] = attempts;
+    const deliveries =
+      attempts.length === 1 && only !== undefined ? only.deliveries : attempts.flatMap((attempt) => attempt.deliveries);
     this.lastStartedAt = now;
-    for (const delivery of unit) delivery.startedAt = now;
-    sink.deliver(unit, this.#abort.signal).then(
-      (results) => this.#end(lane, unit, results),
+    for (const delivery of deliveries) delivery.startedAt = now;
+    sink.deliver(deliveries, this.#abort.signal).then(
+      (results) => this.#end(attempts, results),
       (error: unknown) => {
         const failure: SinkResult = { kind: "failure", error: "transport", message: String(error) };
         this.#end(
-          lane,
-          unit,
-          unit.map(() => failure),
+          attempts,
+          deliveries.map(() => failure),
         );
       },
     );
   }
 
-  #end(lane: Lane, unit: readonly OpenDelivery[], results: readonly SinkResult[]): void {
+  #end(attempts: readonly Attempt[], results: readonly SinkResult[]): void {
     const { clock, protection, settlement, quarantine, seat } = this.#options;
-    this.#window.end(lane);
-    protection.gates.ended(verdictOf(results), clock.now());
-    seat.ended();
-    unit.forEach((delivery, index) => {
-      this.#running.delete(delivery);
-      quarantine.leave(delivery);
-      settlement.finish(delivery, results[index] ?? NO_RESULT);
-    });
+    let at = 0;
+    for (const { lane, deliveries } of attempts) {
+      const own = deliveries.length === results.length ? results : results.slice(at, at + deliveries.length);
+      at += deliveries.length;
+      this.#window.end(lane);
+      protection.gates.ended(verdictOf(own), clock.now());
+      seat.ended();
+      for (const [index, delivery] of deliveries.entries()) {
+        this.#running.delete(delivery);
+        quarantine.leave(delivery);
+        settlement.finish(delivery, own[index] ?? NO_RESULT);
+      }
+    }
     seat.plan();
   }
 }

@@ -27,7 +27,7 @@
  * nothing. `receive` is also held back, while retries go on, when the rows are at a bound, so that memory and store stay
  * bounded and the pipe keeps the backlog.
  */
-import { KEY_BUFFER_WINDOWS, STORE_RETRY_MS_MAX } from "../limits.ts";
+import { KEY_BUFFER_WINDOWS, STORE_RETRY_MS_MAX, TURN_STARTS, TURN_STARTS_SHARING } from "../limits.ts";
 import type { Logger } from "../runtime/logger.ts";
 import type { Demand, Sink } from "../sink/port.ts";
 import type { MovedDeadLetter, Park } from "../store/port.ts";
@@ -93,7 +93,8 @@ export class SubscriptionRunner {
     const { subscription, store, clock, logger, forwardSink, turns } = options;
     const { policy } = subscription;
     const plan = (): void => this.#seat.plan();
-    this.#seat = turns.join({ weight: policy.weight, work: (budget) => this.#work(budget) });
+    const starts = policy.weight * (options.sink.sharesCalls ? TURN_STARTS_SHARING : TURN_STARTS);
+    this.#seat = turns.join({ starts, work: (budget) => this.#work(budget) });
     this.#health = new Health(options.onHealth);
     this.#tally = new RowTally(policy);
     this.#writer = new OutcomeWriter({

@@ -4,11 +4,12 @@
  * events to catch up on delays the others by a round and no more. All of them together run a bounded number of attempts:
  * at the bound they take turns for each slot that becomes free.
  */
-import { ATTEMPTS_RUNNING_MAX, TURN_STARTS } from "../limits.ts";
+import { ATTEMPTS_RUNNING_MAX } from "../limits.ts";
 import type { Clock } from "../runtime/clock.ts";
 
 interface Member {
-  readonly weight: number;
+  /** Starts of attempts in one turn, at most. */
+  readonly starts: number;
   /** Does what there is to do, and starts at most `budget` attempts; answers how many. */
   readonly work: (budget: number) => number;
 }
@@ -55,16 +56,19 @@ export class Turns {
   #round(): void {
     const round = this.#waiting;
     this.#waiting = new Set();
+    const served: Member[] = [];
     let isFull = false;
     for (const member of round) {
       const free = ATTEMPTS_RUNNING_MAX - this.#running;
-      const budget = Math.min(member.weight * TURN_STARTS, free);
+      const budget = Math.min(member.starts, free);
       const started = member.work(budget);
       this.#running += started;
-      // Those who come first when a slot is free are those whom this round left without.
-      if (started === budget) this.#waiting.add(member);
+      if (budget === 0) this.#waiting.add(member);
+      else if (started === budget) served.push(member);
       isFull ||= free <= started;
     }
+    // Whom this round left without comes first when a slot is free again.
+    for (const member of served) this.#waiting.add(member);
     if (this.#waiting.size > 0 && !isFull) this.#plan();
   }
 }

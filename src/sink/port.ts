@@ -54,6 +54,8 @@ export interface Demand {
 }
 
 export interface Sink {
+  /** Attempts that start in the same turn may share a call, which costs less; each has a result of its own all the same. */
+  readonly sharesCalls?: boolean;
   /**
    * Makes one attempt for each delivery; one result each, by index. Never rejects, and ends by itself: by the
    * subscription's timeout, with a transformation before it after the wait for its turn, with a reply behind it after

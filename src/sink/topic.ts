@@ -49,6 +49,7 @@ const LOOP: SinkResult = { kind: "loop" };
  * the event twice; it never gets lost.
  */
 class TopicSink implements Sink {
+  readonly sharesCalls = true;
   readonly #options: ArchiveSinkOptions;
   readonly #route: Route;
   /** Ends the waits for publishes under way. */
