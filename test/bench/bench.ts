@@ -18,9 +18,12 @@ import { dedupe } from "./rows/dedupe.ts";
 import { delivery } from "./rows/delivery.ts";
 import { endToEnd } from "./rows/end-to-end.ts";
 import { filters } from "./rows/filters.ts";
+import { isolation } from "./rows/isolation.ts";
 import { memory } from "./rows/memory.ts";
+import { ordering } from "./rows/ordering.ts";
 import { batch, publish, structured } from "./rows/publish.ts";
 import { refusals } from "./rows/refusals.ts";
+import { schedule } from "./rows/schedule.ts";
 import { start } from "./rows/start.ts";
 import { subscriptions } from "./rows/subscriptions.ts";
 
@@ -39,6 +42,9 @@ const CORE_ROWS = new Map<string, Row>([
   ["subscriptions", subscriptions],
   ["filters", filters],
   ["refusals", refusals],
+  ["ordering", ordering],
+  ["isolation", isolation],
+  ["schedule", schedule],
   ["memory", memory],
 ]);
 const BROKER_ROWS = new Map<string, Row>([

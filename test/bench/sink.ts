@@ -16,6 +16,8 @@ export interface Expectation {
   readonly capacity: number;
   /** The share of requests to refuse, 0 to 1. */
   readonly refuse: number;
+  /** What latency is counted from; the sending when absent. */
+  readonly since?: "sending" | "deliverytime";
 }
 
 export interface Received {
@@ -24,13 +26,17 @@ export interface Received {
   readonly refused: number;
   readonly firstAtMicros: number;
   readonly lastAtMicros: number;
-  /** From the publisher's sending to the first delivery, of the distinct ones. */
+  /** From the publisher's sending, or the `deliverytime`, to the first delivery, of the distinct ones. */
   readonly latency: Percentiles;
+  /** Deliveries before their `deliverytime`. */
+  readonly early: number;
 }
 
 const OK = Buffer.from("HTTP/1.1 204 No Content\r\n\r\n");
 const REFUSED = Buffer.from("HTTP/1.1 500 Internal Server Error\r\nContent-Length: 0\r\n\r\n");
 const ID_HEADER = "\r\nce-id: ";
+const DUE_HEADER = "\r\nce-deliverytime: ";
+const DUE_CHARS = "2026-01-01T00:00:00.000Z".length;
 
 class Ledger {
   readonly #expectation: Expectation;
@@ -40,6 +46,7 @@ class Ledger {
   #distinct = 0;
   #duplicates = 0;
   #refused = 0;
+  #early = 0;
   #firstAtMicros = 0;
   #lastAtMicros = 0;
   #random = 1;
@@ -66,7 +73,8 @@ class Ledger {
     this.#seen[sequence] = 1;
     this.#distinct += 1;
     this.#lastAtMicros = now;
-    this.#latency.record(now - sentAtMicros);
+    if (this.#expectation.since === "deliverytime") this.#recordLateness(head);
+    else this.#latency.record(now - sentAtMicros);
     this.#wake();
     return true;
   }
@@ -79,7 +87,15 @@ class Ledger {
       firstAtMicros: this.#firstAtMicros,
       lastAtMicros: this.#lastAtMicros,
       latency: this.#latency.percentiles(),
+      early: this.#early,
     };
+  }
+
+  #recordLateness(head: string): void {
+    const at = head.indexOf(DUE_HEADER) + DUE_HEADER.length;
+    const lateMs = performance.timeOrigin + performance.now() - Date.parse(head.slice(at, at + DUE_CHARS));
+    if (lateMs < 0) this.#early += 1;
+    this.#latency.record(lateMs * 1_000);
   }
 
   /** What was received when there were so many distinct events, or after `timeoutMs` whatever there is. */
@@ -110,7 +126,7 @@ class Ledger {
 
 let ledger = new Ledger({ run: -1, capacity: 0, refuse: 0 });
 
-function onConnection(socket: Socket): void {
+function onConnection(socket: Socket, answerMs: number): void {
   let pending: Buffer | undefined;
   socket.setNoDelay(true);
   socket.on("error", () => socket.destroy());
@@ -118,7 +134,9 @@ function onConnection(socket: Socket): void {
     const bytes = pending === undefined ? chunk : Buffer.concat([pending, chunk]);
     let at = 0;
     for (let request = requestAt(bytes, at); request !== undefined; request = requestAt(bytes, at)) {
-      socket.write(ledger.take(request.head) ? OK : REFUSED);
+      const answer = ledger.take(request.head) ? OK : REFUSED;
+      if (answerMs === 0) socket.write(answer);
+      else setTimeout(() => socket.write(answer), answerMs);
       at = request.end;
     }
     pending = at === bytes.length ? undefined : bytes.subarray(at);
@@ -136,8 +154,9 @@ function requestAt(bytes: Buffer, at: number): { readonly head: string; readonly
 }
 
 const commands = {
-  async listen(): Promise<number> {
-    const server = createServer(onConnection).listen(0, "127.0.0.1");
+  /** A port whose answers come after so many milliseconds. */
+  async listen(answerMs: number): Promise<number> {
+    const server = createServer((socket) => onConnection(socket, answerMs)).listen(0, "127.0.0.1");
     await once(server, "listening");
     return (server.address() as AddressInfo).port;
   },

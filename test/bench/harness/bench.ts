@@ -17,6 +17,10 @@ export interface Sizes {
   /** Events that wait for one webhook. */
   readonly backlogEvents: number;
   readonly memoryEvents: number;
+  /** Events behind subscriptions that hold up. */
+  readonly isolationEvents: number;
+  /** Events that wait for their time. */
+  readonly scheduledEvents: number;
   /** Events that wait for a bridge, and that raw clients of brokers publish and consume. */
   readonly brokerEvents: number;
   readonly starts: number;
@@ -29,6 +33,8 @@ export const FULL: Sizes = {
   measureMs: 6_000,
   backlogEvents: 100_000,
   memoryEvents: 1_000_000,
+  isolationEvents: 1_000_000,
+  scheduledEvents: 1_000_000,
   brokerEvents: 40_000,
   starts: 7,
 };
@@ -41,6 +47,8 @@ export const QUICK: Sizes = {
   measureMs: 2_000,
   backlogEvents: 30_000,
   memoryEvents: 100_000,
+  isolationEvents: 100_000,
+  scheduledEvents: 50_000,
   brokerEvents: 20_000,
   starts: 3,
 };
@@ -49,6 +57,7 @@ export type Load = Omit<LoadOptions, "run" | "until" | "shape"> & { readonly sha
 
 const BACKLOG: MessageShape = { mode: "batch", events: 100, dataBytes: SINGLE.dataBytes };
 const BACKLOG_CONNECTIONS = 4;
+const SLOW_ANSWER_MS = 100;
 /** A delivery that takes longer than this is missing. */
 export const DELIVERY_TIMEOUT_MS = 120_000;
 /** More than any run publishes: the ledger's size. */
@@ -64,11 +73,13 @@ export class Bench implements AsyncDisposable {
   readonly #bareServer = new Part<BareServerCommands>(new URL("../bare-server.ts", import.meta.url));
   #bareTarget: Target = { port: 0, path: "/" };
   #sinkPort = 0;
+  #slowSinkPort = 0;
   #runs = 0;
 
   static async open(sizes: Sizes): Promise<Bench> {
     const bench = new Bench(sizes);
-    bench.#sinkPort = await bench.#sink.call("listen");
+    bench.#sinkPort = await bench.#sink.call("listen", 0);
+    bench.#slowSinkPort = await bench.#sink.call("listen", SLOW_ANSWER_MS);
     bench.#bareTarget = { port: await bench.#bareServer.call("listen"), path: "/" };
     return bench;
   }
@@ -91,6 +102,11 @@ export class Bench implements AsyncDisposable {
 
   get sinkUrl(): string {
     return `http://127.0.0.1:${this.#sinkPort}/`;
+  }
+
+  /** Answers after a tenth of a second, and counts nothing: for events of other runs. */
+  get slowSinkUrl(): string {
+    return `http://127.0.0.1:${this.#slowSinkPort}/`;
   }
 
   /** Publishes for a while after a warm-up. Nobody has to receive it. */
@@ -129,6 +145,11 @@ export class Bench implements AsyncDisposable {
     const filled = await this.run(load, run, { events });
     if (filled.events !== events) throw new Error(`${events - filled.events} of ${events} events were refused`);
     return run;
+  }
+
+  /** Lets the sink count the events of a run by how late they are for their `deliverytime`. */
+  async expectDue(run: number): Promise<void> {
+    await this.#sink.call("expect", { run, capacity: RUN_EVENTS_MAX, refuse: 0, since: "deliverytime" });
   }
 
   /** Makes the sink count the events of one run, a new one unless said otherwise, and forget the others. */

@@ -36,7 +36,8 @@ export function readEventId(text: string, at: number): EventId {
   };
 }
 
-function writeDigits(target: Buffer, at: number, digits: number, value: number): void {
+/** A decimal number with leading zeros. */
+export function writeDigits(target: Buffer, at: number, digits: number, value: number): void {
   let rest = value;
   for (let index = at + digits - 1; index >= at; index -= 1) {
     target[index] = 48 + (rest % 10);
