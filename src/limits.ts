@@ -110,6 +110,8 @@ export const OPS_TOPIC_BYTES_MAX = 64 * 1024 * 1024;
 export const SKIPPED_CHECK_MS = 10_000;
 /** Due rows leased ahead of their slots, for one lane of one subscription. */
 export const LEASE_ROWS = 64;
+/** So long before they are due: what a lease waits for commits on a busy disk, half of what a schedule may be late. */
+export const LEASE_AHEAD_MS = 50;
 /** Between leases that find less than they may: rows that fall due one by one are read together. */
 export const LEASE_INTERVAL_MS = 10;
 /** The wait before a store call or a lease that failed is made again; doubled up to the second. */
