@@ -3,6 +3,8 @@
  * same rows before it was repeated (a redrive, for example), so after that the counts kept in memory are in doubt. They
  * are read again at a moment at which nothing is being written, and taken when nothing was until they came.
  */
+import { STORE_RETRY_MS_MAX } from "../limits.ts";
+import type { Clock } from "../runtime/clock.ts";
 import type { Logger } from "../runtime/logger.ts";
 import type { Store } from "../store/port.ts";
 import type { KeyOrder } from "./key-order.ts";
@@ -11,6 +13,7 @@ import type { RowTally } from "./row-tally.ts";
 export interface RecountOptions {
   readonly subscription: string;
   readonly store: Store;
+  readonly clock: Clock;
   readonly logger: Logger;
   readonly tally: RowTally;
   readonly order: KeyOrder | undefined;
@@ -22,6 +25,7 @@ export class Recount {
   readonly #options: RecountOptions;
   #isInDoubt = false;
   #isReading = false;
+  #cancelRetry: (() => void) | undefined;
   /** Grows with each change of what is counted. */
   #changes = 0;
 
@@ -40,10 +44,16 @@ export class Recount {
     if (this.#isInDoubt && !this.#isReading && this.#options.isCalm()) void this.#read();
   }
 
+  close(): void {
+    this.#isInDoubt = false;
+    this.#cancelRetry?.();
+  }
+
   async #read(): Promise<void> {
-    const { store, subscription, tally, order, isCalm, logger } = this.#options;
+    const { store, subscription, tally, order, isCalm, logger, clock } = this.#options;
     const before = this.#changes;
     this.#isReading = true;
+    this.#cancelRetry?.();
     try {
       const [counts, held] = await Promise.all([store.counts(subscription), store.heldKeys(subscription)]);
       if (before !== this.#changes || !isCalm()) return;
@@ -55,6 +65,8 @@ export class Recount {
       logger.warn({ subscription, error: String(error) }, "rows could not be counted; trying again later");
     } finally {
       this.#isReading = false;
+      // Nothing else may happen that would have it looked at again.
+      if (this.#isInDoubt) this.#cancelRetry = clock.timer(STORE_RETRY_MS_MAX, () => this.changed());
     }
   }
 }

@@ -113,7 +113,7 @@ export class SubscriptionRunner {
     this.#order = policy.ordering && this.#openOrder();
     this.#settlement = this.#openSettlement();
     this.#recount = new Recount({
-      ...{ subscription: subscription.id, store, logger, tally: this.#tally, order: this.#order },
+      ...{ subscription: subscription.id, store, clock, logger, tally: this.#tally, order: this.#order },
       isCalm: () => this.#settlement.pending === 0,
     });
     this.#retries = new DueLane({ subscription: subscription.id, lane: "retry", store, clock, logger, onReady: plan });
@@ -260,6 +260,7 @@ export class SubscriptionRunner {
     await this.#idle();
     cancel();
     this.#protection.close();
+    this.#recount.close();
     store.release("retry", [...(this.#order?.leased ?? []), ...this.#quarantine.leased, ...this.#attempts.leased]);
     await this.#forwards?.stop();
     await consumer.close(Math.max(deadline, clock.now() + STORE_RETRY_MS_MAX));

@@ -2,6 +2,8 @@
  * The Store port: delivery state and the durable resources. Every call is one transaction, resolved after its commit;
  * calls made at the same time share one commit. A failing call changes nothing and rejects with `PulsebusError`
  * (`unavailable` or `storage-full`); the caller decides about trying again. No transaction object leaves the store.
+ * Calls that write are answered in the order in which they took effect: who is told of a later one was told of those
+ * before, so that what others did with a row is not heard of before what led to it.
  *
  * A delivery that is neither delivered nor given up has a row (`parked`); one that gave up keeps it (`dead`). The happy
  * path has none. `park` and `deadLetter` are upserts on the delivery id, so repeating them is harmless: that is what

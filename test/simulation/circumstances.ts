@@ -31,8 +31,21 @@ export interface Circumstances {
   say(line: string): void;
 }
 
-/** The way of all calls of one port. */
-export function wayOf(circumstances: Circumstances, port: string, failure: (call: string) => Error): Way {
+/** The way of all calls of one port. Those that are `inOrder` are answered in the order in which they took effect. */
+export function wayOf(
+  circumstances: Circumstances,
+  port: string,
+  failure: (call: string) => Error,
+  inOrder: (call: string) => boolean = () => false,
+): Way {
+  let answered: Promise<void> = Promise.resolve();
+  const turnOf = (call: string): { readonly before: Promise<void>; readonly end: () => void } => {
+    if (!inOrder(call)) return { before: Promise.resolve(), end: () => undefined };
+    const before = answered;
+    const { promise, resolve: end } = Promise.withResolvers<void>();
+    answered = promise;
+    return { before, end };
+  };
   return (call, about, run) =>
     new Promise((resolve, reject) => {
       if (!circumstances.isAlive) return;
@@ -45,9 +58,12 @@ export function wayOf(circumstances: Circumstances, port: string, failure: (call
         const answer = attempt(run);
         circumstances.say(`${site} done`);
         if (verdict === "crash after") return circumstances.crash();
-        circumstances.after(circumstances.latencyMs(), () => {
+        const turn = turnOf(call);
+        circumstances.after(circumstances.latencyMs(), async () => {
+          await turn.before;
           if ("error" in answer) reject(answer.error);
           else resolve(answer.value);
+          turn.end();
         });
       });
     });

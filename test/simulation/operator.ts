@@ -73,8 +73,11 @@ export class Operator {
     }
   }
 
-  async #tidyOne(bus: Bus, { id }: SubscriptionPlan): Promise<void> {
+  async #tidyOne(bus: Bus, plan: SubscriptionPlan): Promise<void> {
+    const { id } = plan;
     this.#tidy.delete(id);
+    // What took too long to create was undone.
+    if (!this.#isCreated(plan)) return void (await bus.createSubscription(plan.input));
     const { status, subscription } = await bus.subscription(id);
     if (status.state === "paused") await bus.resume(id);
     else if (status.deadLetters >= deadLettersAllowed(subscription.policy)) await bus.discard(id, { all: true });
