@@ -78,8 +78,14 @@ class SqliteStore implements Store {
   }
 
   async park(rows: readonly Park[]): Promise<void> {
-    for (const { leased, subscription, id } of rows) if (leased) this.#leases.hold("retry", subscription, id);
-    await this.#database.write("store.park", () => sealParks(rows));
+    const leased = rows.filter((row) => row.leased);
+    for (const { subscription, id } of leased) this.#leases.hold("retry", subscription, id);
+    try {
+      await this.#database.write("store.park", () => sealParks(rows));
+    } catch (error) {
+      for (const { id } of leased) this.#leases.forget(id);
+      throw error;
+    }
   }
 
   async reschedule(rows: readonly Reschedule[]): Promise<void> {

@@ -181,6 +181,16 @@ const marking: readonly StoreCase[] = [
     },
   },
   {
+    name: "leases a row like any other whose parking as leased failed before",
+    async run({ store }) {
+      const [row] = keyed(1) as [Park];
+      const bad = parkOf(BILLING, { position: undefined as unknown as string });
+      await assert.rejects(store.park([{ ...row, leased: true }, bad]), { name: "PulsebusError" });
+      await store.park([row]);
+      assert.deepEqual(await due(store), [row.id]);
+    },
+  },
+  {
     name: "has a row that was parked as leased due again after a restart",
     async run(subject) {
       const [running] = keyed(1) as [Park];

@@ -121,17 +121,25 @@ export class MemoryStore implements Store {
   }
 
   async park(parked: readonly Park[]): Promise<void> {
-    for (const { id, leased } of parked) if (leased) this.#leased.retry.add(id);
-    await this.#way("park", idsOf(parked), () => {
-      checkRows(parked);
-      for (const park of parked) {
-        const known = this.#data.get(park.id);
-        if (known === undefined) {
-          const seq = this.#data.nextSeq();
-          this.#data.put("park", rows.parkedRow(seq, park, this.#dueAt(park, seq)));
-        } else if (known.row.state === "parked") this.#reschedule("park", known, park);
-      }
-    });
+    const leased = idsOf(parked.filter((park) => park.leased));
+    for (const id of leased) this.#leased.retry.add(id);
+    try {
+      await this.#way("park", idsOf(parked), () => this.#park(parked));
+    } catch (error) {
+      this.#forget(leased);
+      throw error;
+    }
+  }
+
+  #park(parked: readonly Park[]): void {
+    checkRows(parked);
+    for (const park of parked) {
+      const known = this.#data.get(park.id);
+      if (known === undefined) {
+        const seq = this.#data.nextSeq();
+        this.#data.put("park", rows.parkedRow(seq, park, this.#dueAt(park, seq)));
+      } else if (known.row.state === "parked") this.#reschedule("park", known, park);
+    }
   }
 
   async reschedule(changes: readonly Reschedule[]): Promise<void> {
