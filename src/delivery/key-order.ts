@@ -11,7 +11,8 @@
  * again what was not acked, and what was acked has a row that the key waits for. So waiting ones are parked only after,
  * or together with, all that are older: when the running one has to be parked for a retry, or when so many wait that the
  * buffer is full, all of the lane go to the store in one transaction, in order, the running one as leased to its
- * attempt. From then on, until no row is left, what is received for the key is parked behind it.
+ * attempt. From then on, until no row is left, what is received for the key is parked behind it. When a write is given up,
+ * because the runner stops, the lane stands still: what is behind stays unacked too, and comes again in its order.
  */
 import type { MovedDeadLetter, Park } from "../store/port.ts";
 import type { OpenDelivery } from "./open-delivery.ts";
@@ -36,6 +37,7 @@ class Lane {
   waiting: OpenDelivery[] = [];
   rows = 0;
   isWriting = false;
+  isGivenUp = false;
 
   get isEmpty(): boolean {
     const { running, leased, waiting, rows, isWriting } = this;
@@ -86,6 +88,7 @@ export class KeyOrder {
     lane.isWriting = true;
     const stored = await write();
     lane.isWriting = false;
+    if (!stored) lane.isGivenUp = true;
     return stored;
   }
 
@@ -152,7 +155,7 @@ export class KeyOrder {
 
   /** Gives the next one its turn, when none is running. Received ones are older than rows that were leased meanwhile. */
   #next(key: string, lane: Lane): void {
-    if (lane.running !== undefined || lane.isWriting) return;
+    if (lane.running !== undefined || lane.isWriting || lane.isGivenUp) return;
     const next = lane.waiting.shift();
     if (next !== undefined) this.#waiting -= 1;
     lane.running = next ?? lane.leased.shift();
@@ -165,11 +168,12 @@ export class KeyOrder {
    * a lane at a time keeps their order. A running one whose row is being written awaits that before it comes here.
    */
   async #parkAll(key: string, lane: Lane, outcome?: Park): Promise<boolean> {
-    if (lane.isWriting) return true;
+    if (lane.isWriting || lane.isGivenUp) return !lane.isGivenUp;
     lane.isWriting = true;
     let stored = await this.#parkOnce(lane, outcome);
     while (stored && lane.waiting.length > 0) stored = await this.#parkOnce(lane, undefined);
     lane.isWriting = false;
+    if (!stored) lane.isGivenUp = true;
     this.#next(key, lane);
     return stored;
   }

@@ -352,9 +352,9 @@ export class SubscriptionRunner {
 
   #admit(item: Item): void {
     const { subscription, clock } = this.#options;
-    // Too late to start: the transport hands it out again after the restart.
-    if (this.#state === "stopping") this.#intake.settle(item, "release");
-    else if (isMalformed(item.event)) void this.#settlement.deadLetterMalformed(item);
+    // Too late to start: the end of the consumer hands it back, in its place.
+    if (this.#state === "stopping") return;
+    if (isMalformed(item.event)) void this.#settlement.deadLetterMalformed(item);
     else
       this.#admitEvent(OpenDelivery.received(subscription.id, item, item.event, this.#keyOf(item)), item, clock.now());
   }

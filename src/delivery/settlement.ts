@@ -219,8 +219,9 @@ export class Settlement {
   }
 
   #settleItem(delivery: OpenDelivery, stored: boolean): void {
-    const { item } = delivery;
-    if (item === undefined) return;
+    const { item, key } = delivery;
+    // Of an ordered one it is the end of the consumer that hands it back: released alone it would lose its place.
+    if (item === undefined || (!stored && key !== undefined && this.#rooms.order !== undefined)) return;
     this.#rooms.intake.settle(item, stored ? "ack" : "release");
     if (stored) delivery.item = undefined;
   }
