@@ -99,7 +99,7 @@ export class Attempts {
     let started = 0;
     while (started < budget && this.#startNext(firstLane, now)) started += 1;
     const shared = this.#sharing.splice(0);
-    if (shared.length > 0) this.#attempt(shared);
+    if (shared.length > 0) this.#attemptTogether(shared);
     return started;
   }
 
@@ -175,11 +175,15 @@ export class Attempts {
     const suspect = lane === "retry" ? this.#options.quarantine.take() : undefined;
     if (suspect !== undefined) return [suspect];
     if (lane === "first") this.#batchDueAt = this.#batching.dueAt(now);
-    return this.#ready[lane].splice(0, size);
+    const ready = this.#ready[lane];
+    const first = size === 1 ? ready.shift() : undefined;
+    return first === undefined ? ready.splice(0, size) : [first];
   }
 
   #start(lane: Lane, taken: readonly OpenDelivery[], now: number): void {
-    const deliveries = taken.filter((delivery) => this.#isWorthAnAttempt(delivery, now));
+    const isWorthAnAttempt = (delivery: OpenDelivery): boolean => giveUpReason(delivery, now) === undefined;
+    const deliveries = taken.every(isWorthAnAttempt) ? taken : taken.filter(isWorthAnAttempt);
+    if (deliveries !== taken) for (const delivery of taken) this.#giveUpIfNotWorthIt(delivery, now);
     const [first] = deliveries;
     if (first === undefined) return;
     const { protection, quarantine, writer, sink } = this.#options;
@@ -187,60 +191,71 @@ export class Attempts {
     protection.gates.started(now);
     for (const delivery of deliveries) this.#running.add(delivery);
     const attempt = { lane, deliveries };
-    if (quarantine.attempted === first) void writer.markAttempting(first).then(() => this.#attempt([attempt]));
+    if (quarantine.attempted === first) void writer.markAttempting(first).then(() => this.#attempt(attempt));
     else if (sink.sharesCalls) this.#sharing.push(attempt);
-    else this.#attempt([attempt]);
+    else this.#attempt(attempt);
   }
 
-  /** What has expired, or stopped the process too often, is given up without an attempt. */
-  #isWorthAnAttempt(delivery: OpenDelivery, now: number): boolean {
+  #giveUpIfNotWorthIt(delivery: OpenDelivery, now: number): void {
+    const reason = giveUpReason(delivery, now);
+    if (reason === undefined) return;
     const { settlement, quarantine } = this.#options;
-    const isPoison = Quarantine.isPoison(delivery);
-    if (!isPoison && !isExpired(delivery.event, now)) return true;
-    if (isPoison) settlement.giveUp(delivery, "poison", `${delivery.uncleanStops} unclean stops while it was open`);
-    else settlement.giveUp(delivery, "expired", "its expirytime has passed");
+    if (reason === "poison")
+      settlement.giveUp(delivery, reason, `${delivery.uncleanStops} unclean stops while it was open`);
+    else settlement.giveUp(delivery, reason, "its expirytime has passed");
     quarantine.leave(delivery);
-    return false;
   }
 
-  /** Makes attempts that share one call of the sink. */
-  #attempt(attempts: readonly Attempt[]): void {
-    const { clock, sink } = this.#options;
+  #attempt(attempt: Attempt): void {
+    this.#deliver(attempt.deliveries, (results) => this.#end(attempt, results));
+  }
+
+  /** Attempts that share one call of the sink. */
+  #attemptTogether(attempts: readonly Attempt[]): void {
+    const deliveries = attempts.flatMap((attempt) => attempt.deliveries);
+    this.#deliver(deliveries, (results) => {
+      let at = 0;
+      for (const attempt of attempts) {
+        this.#end(attempt, results.slice(at, at + attempt.deliveries.length));
+        at += attempt.deliveries.length;
+      }
+    });
+  }
+
+  #deliver(deliveries: readonly OpenDelivery[], done: (results: readonly SinkResult[]) => void): void {
+    const { clock, sink, seat } = this.#options;
     const now = clock.now();
-    const [only] = attempts;
-    const deliveries =
-      attempts.length === 1 && only !== undefined ? only.deliveries : attempts.flatMap((attempt) => attempt.deliveries);
     this.lastStartedAt = now;
     for (const delivery of deliveries) delivery.startedAt = now;
-    sink.deliver(deliveries, this.#abort.signal).then(
-      (results) => this.#end(attempts, results),
-      (error: unknown) => {
-        const failure: SinkResult = { kind: "failure", error: "transport", message: String(error) };
-        this.#end(
-          attempts,
-          deliveries.map(() => failure),
-        );
-      },
-    );
+    const end = (results: readonly SinkResult[]): void => {
+      done(results);
+      seat.plan();
+    };
+    sink.deliver(deliveries, this.#abort.signal).then(end, (error: unknown) => {
+      const failure: SinkResult = { kind: "failure", error: "transport", message: String(error) };
+      end(deliveries.map(() => failure));
+    });
   }
 
-  #end(attempts: readonly Attempt[], results: readonly SinkResult[]): void {
+  #end({ lane, deliveries }: Attempt, results: readonly SinkResult[]): void {
     const { clock, protection, settlement, quarantine, seat } = this.#options;
-    let at = 0;
-    for (const { lane, deliveries } of attempts) {
-      const own = deliveries.length === results.length ? results : results.slice(at, at + deliveries.length);
-      at += deliveries.length;
-      this.#window.end(lane);
-      protection.gates.ended(verdictOf(own), clock.now());
-      seat.ended();
-      for (const [index, delivery] of deliveries.entries()) {
-        this.#running.delete(delivery);
-        quarantine.leave(delivery);
-        settlement.finish(delivery, own[index] ?? NO_RESULT);
-      }
+    this.#window.end(lane);
+    protection.gates.ended(verdictOf(results), clock.now());
+    seat.ended();
+    for (let index = 0; index < deliveries.length; index += 1) {
+      const delivery = deliveries[index];
+      if (delivery === undefined) continue;
+      this.#running.delete(delivery);
+      quarantine.leave(delivery);
+      settlement.finish(delivery, results[index] ?? NO_RESULT);
     }
-    seat.plan();
   }
 }
 
 const NO_RESULT: SinkResult = { kind: "failure", error: "transport", message: "the sink gave no result" };
+
+/** What has expired, or stopped the process too often, is given up without an attempt. */
+function giveUpReason(delivery: OpenDelivery, now: number): "poison" | "expired" | undefined {
+  if (Quarantine.isPoison(delivery)) return "poison";
+  return isExpired(delivery.event, now) ? "expired" : undefined;
+}
