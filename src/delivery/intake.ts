@@ -8,7 +8,7 @@ import { IN_FLIGHT_MAX, STORE_RETRY_MS_MAX } from "../limits.ts";
 import { type Clock, sleep } from "../runtime/clock.ts";
 import type { Logger } from "../runtime/logger.ts";
 import type { Subscription } from "../subscription/subscription.ts";
-import type { Consumer, Item, Position } from "../transport/port.ts";
+import type { Consumer, Item } from "../transport/port.ts";
 import type { DeliveryCounters } from "./counters.ts";
 import { deliveryId } from "./delivery-id.ts";
 import type { Health } from "./health.ts";
@@ -29,8 +29,10 @@ export class Intake {
   readonly #health: Health;
   /** The latest deliveries whose row was delivered. No more than a window is ever handed out again. */
   readonly #deliveredRows = new Set<string>();
-  /** What was handed out and is not settled, by position: the newest handle is what can be settled. */
-  readonly #open = new Map<Position, Item>();
+  /** What was handed out and is not settled. */
+  readonly #open = new Set<Item>();
+  /** The newest handle of what was handed out again meanwhile: the one that can be settled. */
+  readonly #newer = new Map<Item, Item>();
 
   constructor(options: IntakeOptions, writer: OutcomeWriter, health: Health) {
     this.#options = options;
@@ -44,7 +46,7 @@ export class Intake {
       const items = await this.#options.consumer.receive(max, signal);
       this.#health.report("receive", undefined);
       const news = items.some(({ redelivered }) => redelivered) ? await this.#withoutKnown(items) : items;
-      for (const item of news) this.#open.set(item.position, item);
+      for (const item of news) this.#open.add(item);
       return news;
     } catch (error) {
       await this.#outlast(error, signal);
@@ -59,8 +61,9 @@ export class Intake {
   }
 
   settle(item: Item, how: "ack" | "release"): void {
-    const newest = this.#open.get(item.position) ?? item;
-    this.#open.delete(item.position);
+    const newest = this.#newer.get(item) ?? item;
+    this.#newer.delete(item);
+    this.#open.delete(item);
     if (!this.#options.consumer.settle(newest, how)) this.#options.counters.lateSettles += 1;
   }
 
@@ -73,7 +76,7 @@ export class Intake {
   }
 
   async #withoutKnown(received: readonly Item[]): Promise<readonly Item[]> {
-    const items = received.filter((item) => !this.#isOpen(item));
+    const items = this.#withoutOpen(received);
     if (items.length === 0) return items;
     const ids = items.map(({ position }) => deliveryId(this.#options.subscription.id, position));
     const known = await this.#writer.existing(ids);
@@ -87,11 +90,14 @@ export class Intake {
     return items.filter((_, index) => !isKnown(index));
   }
 
-  /** Whether it is being worked on, which goes on and settles the newer handle. */
-  #isOpen(item: Item): boolean {
-    const isOpen = this.#open.has(item.position);
-    if (isOpen) this.#open.set(item.position, item);
-    return isOpen;
+  /** What is being worked on goes on, and settles the newer handle. */
+  #withoutOpen(received: readonly Item[]): readonly Item[] {
+    const open = new Map([...this.#open].map((item) => [item.position, item]));
+    return received.filter((item) => {
+      const known = open.get(item.position);
+      if (known !== undefined) this.#newer.set(known, item);
+      return known === undefined;
+    });
   }
 
   /** `receive` of a consumer rejects only for what waiting may not cure; it is shown, and tried again at a slow pace. */

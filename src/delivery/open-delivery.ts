@@ -9,7 +9,6 @@ export class OpenDelivery implements Delivery {
   /** Whose slots its attempt takes: first attempts come from the transport, retries from the store. */
   readonly lane: "first" | "retry";
   readonly event: Event;
-  readonly position: string;
   /** What orders it; undefined: nothing does. */
   readonly key: string | undefined;
   /** Attempts that count, before this one. */
@@ -29,6 +28,7 @@ export class OpenDelivery implements Delivery {
   /** Milliseconds since the epoch; 0 before the attempt starts. */
   startedAt = 0;
   readonly #subscription: string;
+  readonly #source: { readonly position: string };
   readonly #firstAttemptAt: number | undefined;
   #id: string | undefined;
 
@@ -36,16 +36,16 @@ export class OpenDelivery implements Delivery {
     subscription: string,
     event: Event,
     key: string | undefined,
-    from: { readonly item: Item } | { readonly row: DeliveryRow },
+    item: Item | undefined,
+    row: DeliveryRow | undefined,
+    source: { readonly position: string },
   ) {
-    const item = "item" in from ? from.item : undefined;
-    const row = "row" in from ? from.row : undefined;
     this.#subscription = subscription;
     this.event = event;
     this.key = key;
     this.item = item;
     this.lane = row === undefined ? "first" : "retry";
-    this.position = (item ?? row)?.position ?? "";
+    this.#source = source;
     this.earlierAttempts = row?.attempts ?? 0;
     this.storedAt = item?.storedAt;
     this.dueAt = row?.dueAt;
@@ -56,12 +56,16 @@ export class OpenDelivery implements Delivery {
   }
 
   static received(subscription: string, item: Item, event: Event, key: string | undefined): OpenDelivery {
-    return new OpenDelivery(subscription, event, key, { item });
+    return new OpenDelivery(subscription, event, key, item, undefined, item);
   }
 
   /** A parked row always holds an event: malformed messages are dead letters at once. */
   static leased(row: DeliveryRow, event: Event): OpenDelivery {
-    return new OpenDelivery(row.subscription, event, row.key, { row });
+    return new OpenDelivery(row.subscription, event, row.key, undefined, row, row);
+  }
+
+  get position(): string {
+    return this.#source.position;
   }
 
   /** A hash that the happy path does not need, so it is made on first use. */
