@@ -1,5 +1,5 @@
 /**
- * Adapts to a sink that says it is busy (429, 503): each such answer halves the attempts that run at once, no more often
+ * Adapts to a sink that says it is busy (429, or 503 with `Retry-After`): each such answer halves the attempts that run at once, no more often
  * than those that were under way take to end, and a wish (`Retry-After`) is kept by starting nothing until then. Each
  * round of deliveries that succeeds adds one again, up to the policy's `maxInFlight`.
  */

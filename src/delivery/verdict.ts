@@ -3,7 +3,7 @@ import type { SinkResult } from "../sink/port.ts";
 
 /**
  *   ok        the sink took the event
- *   busy      it asked for less: 429, 503, a throttled topic
+ *   busy      it asked for less: 429, 503 with `Retry-After`, a throttled topic
  *   down      it did not answer, or failed by itself (5xx)
  *   refused   it answered that it does not want the event
  *   none      says nothing about the sink
@@ -39,14 +39,15 @@ function ofResult(result: SinkResult): Verdict {
     case "refused":
       return result.reason === "loop" ? NONE : REFUSED;
     case "response":
-      return ofStatus(result.status, result.retryAfterMs ?? 0);
+      return ofStatus(result.status, result.retryAfterMs);
     default:
       return NONE;
   }
 }
 
-function ofStatus(status: number, retryAfterMs: number): Verdict {
+function ofStatus(status: number, retryAfterMs: number | undefined): Verdict {
   if (status >= 200 && status < 300) return OK;
-  if (status === 429 || status === 503) return { kind: "busy", retryAfterMs };
+  const isBusy = status === 429 || (status === 503 && retryAfterMs !== undefined);
+  if (isBusy) return { kind: "busy", retryAfterMs: retryAfterMs ?? 0 };
   return status >= 500 ? DOWN : REFUSED;
 }

@@ -108,7 +108,7 @@ describe("a busy sink", () => {
     let most = 0;
     await using sink = await startReceiver(async () => {
       inside += 1;
-      const status = inside > 8 ? 503 : 200;
+      const status = inside > 8 ? 429 : 200;
       if (sink.requests.length > 200) most = Math.max(most, inside);
       await new Promise((resolve) => setImmediate(resolve));
       inside -= 1;
