@@ -120,8 +120,7 @@ export class SubscriptionRunner {
     this.#forwards = forwardSink && new ForwardLane({ ...options, forwardSink });
     this.#protection = new Protection(policy, options, clock, plan);
     const open = options.afterUncleanStop ? policy.maxInFlight * (policy.batch?.maxEvents ?? 1) : 0;
-    const items = policy.ordering === undefined ? open : open * (1 + KEY_BUFFER_WINDOWS);
-    this.#quarantine = new Quarantine({ items, rows: open }, clock.now());
+    this.#quarantine = new Quarantine({ items: open, rows: open }, clock.now());
     this.#attempts = new Attempts({
       ...options,
       seat: this.#seat,
