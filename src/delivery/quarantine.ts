@@ -5,7 +5,7 @@
  * first, so that processes which are killed again and again for another reason don't all blame the same one. After a
  * clean stop, and once the suspects are through, all of this costs a comparison.
  *
- * Suspects are what the transport hands out again, as much as can have been open, the first of the rows that were due at
+ * Suspects are what the transport hands out again, as much as can have been attempted, the first of the rows that were due at
  * the start, since those were being retried, and whatever has seen an unclean stop before.
  */
 import { POISON_UNCLEAN_STOPS } from "../limits.ts";

@@ -55,11 +55,12 @@ export class Recount {
     this.#isReading = true;
     this.#cancelRetry?.();
     try {
-      const [counts, held] = await Promise.all([store.counts(subscription), store.heldKeys(subscription)]);
+      const reading = order && store.heldKeys(subscription);
+      const [counts, held] = await Promise.all([store.counts(subscription), reading]);
       if (before !== this.#changes || !isCalm()) return;
       const { parked, scheduled, deadLetters } = counts;
       Object.assign(tally, { parked, scheduled, deadLetters });
-      order?.recount(held);
+      if (held !== undefined) order?.recount(held);
       this.#isInDoubt = false;
     } catch (error) {
       logger.warn({ subscription, error: String(error) }, "rows could not be counted; trying again later");

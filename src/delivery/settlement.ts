@@ -115,20 +115,21 @@ export class Settlement {
     void this.#settle(async () => {
       const { writer, tally, order, onDue } = this.#rooms;
       if (!(await writer.join(delivery, key, now))) return this.#options.store.release("retry", [delivery.id]);
-      if (delivery.isScheduled) tally.scheduled -= 1;
-      if (delivery.isScheduled) tally.parked += 1;
+      if (delivery.isScheduled) {
+        tally.scheduled -= 1;
+        tally.parked += 1;
+      }
       order?.joined(key);
       onDue(now);
     });
   }
 
   async deadLetterMalformed(item: Item): Promise<void> {
-    this.#pending += 1;
-    const stored = await this.#rooms.writer.writeMalformed(item, this.#options.clock.now());
-    this.#pending -= 1;
-    this.#rooms.intake.settle(item, stored ? "ack" : "release");
-    if (stored) this.#noteDead("malformed");
-    this.#rooms.onSettled();
+    await this.#settle(async () => {
+      const stored = await this.#rooms.writer.writeMalformed(item, this.#options.clock.now());
+      this.#rooms.intake.settle(item, stored ? "ack" : "release");
+      if (stored) this.#noteDead("malformed");
+    });
   }
 
   /** True once the rows are durable; false when that was given up. */

@@ -10,7 +10,7 @@
  *   anything else                                      the same for all
  *
  * Halving finds the event that the sink can't take, and delivers the others. It starts no more requests once the attempt
- * has taken its time: what is left goes back untouched, as if it had not been attempted.
+ * has taken its time: what is left is a failed attempt, so that a sink which is too slow to be halved is not asked forever.
  */
 import { encodeHttpBatch } from "../event/http.ts";
 import type { Clock } from "../runtime/clock.ts";
@@ -19,7 +19,11 @@ import type { WebhookClient } from "./webhook-client.ts";
 
 type Response = Extract<SinkResult, { kind: "response" }>;
 
-const ABORTED: SinkResult = { kind: "aborted" };
+const OUT_OF_TIME: SinkResult = {
+  kind: "failure",
+  error: "timeout",
+  message: "the batch was refused, and its halves could not be tried within the timeout",
+};
 const TOO_LARGE_OR_BAD: ReadonlySet<number> = new Set([400, 413]);
 
 export class BatchSink implements Sink {
@@ -47,7 +51,7 @@ export class BatchSink implements Sink {
     deadline: number,
     signal: AbortSignal,
   ): Promise<readonly SinkResult[]> {
-    if (this.#clock.monotonic() >= deadline) return deliveries.map(() => ABORTED);
+    if (this.#clock.monotonic() >= deadline) return deliveries.map(() => OUT_OF_TIME);
     const attempt = Math.max(...deliveries.map((delivery) => delivery.attempt));
     const encoded = encodeHttpBatch(deliveries.map(({ event }) => event));
     const result = await this.#client.post(encoded, attempt, signal);

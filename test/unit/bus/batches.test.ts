@@ -112,6 +112,18 @@ describe("a subscription with batches", () => {
     await test.close();
   });
 
+  it("is not asked forever when it is too slow to be halved", async () => {
+    await using directory = await temporaryDirectory();
+    await using sink = await startReceiver(() => new Promise<number>((resolve) => setTimeout(() => resolve(413), 150)));
+    const test = await openTestBus({ directory: directory.path });
+    const retry = { ...RETRY, maxAttempts: 2 };
+    const delivery = { ...BATCH, timeout: "200ms", retry, batch: { maxEvents: 8, maxWait: "20ms" } };
+    await test.bus.createSubscription({ id: "s", topic: "t", sink: sink.url(), delivery });
+    await test.publish("t", numbered(8));
+    await until(test, { delivered: 0, deadLetters: 8, ...DONE });
+    await test.close();
+  });
+
   it("tries a batch that fails as a whole again, in batches", async () => {
     await using directory = await temporaryDirectory();
     let failures = 2;
