@@ -202,9 +202,7 @@ export class SubscriptionEntry {
   /** Dead letters are parked again, or deleted; answers how many. */
   move(action: "redrive" | "discard", change: () => Promise<readonly MovedDeadLetter[]>): Promise<number> {
     return this.#rowCounting.run(this.id, async () => {
-      const moved = await change();
-      if (action === "redrive") this.#runner?.redriven(moved);
-      else this.#runner?.discarded(moved);
+      const moved = await (this.#runner === undefined ? change() : this.#runner.move(action, change));
       return moved.length;
     });
   }
@@ -225,9 +223,7 @@ export class SubscriptionEntry {
   replay(rows: readonly Park[]): Promise<boolean> {
     return this.#rowCounting.run(this.id, async () => {
       if (this.#runner === undefined) return false;
-      await this.#context.store.park(rows);
-      // What stopped meanwhile counts again when it starts.
-      this.#runner?.replayed(rows);
+      await this.#runner.replay(rows);
       return true;
     });
   }

@@ -207,41 +207,40 @@ export class SubscriptionRunner {
     this.#seat.plan();
   }
 
-  /** These dead letters were parked again, due now or behind others of their key. */
-  redriven(moved: readonly MovedDeadLetter[]): void {
-    this.#order?.redriven(moved);
-    this.#tally.parked += moved.length;
-    this.#moved(moved);
+  /** Others park dead letters again, due now or behind others of their key, or delete them. */
+  move(
+    action: "redrive" | "discard",
+    change: () => Promise<readonly MovedDeadLetter[]>,
+  ): Promise<readonly MovedDeadLetter[]> {
+    return this.#changedByOthers(change, (moved) => {
+      this.#tally.deadLetters -= moved.length;
+      this.#retries.expect(this.#options.clock.now());
+      if (action === "discard") return this.#order?.discarded(moved);
+      this.#order?.redriven(moved);
+      this.#tally.parked += moved.length;
+    });
   }
 
-  /** These rows were parked by a replay, due at their time or behind others of their key. */
-  replayed(rows: readonly Park[]): void {
-    for (const { key, scheduled, dueAt } of rows) {
-      if (key !== undefined) this.#order?.joined(key);
-      this.#tally[scheduled ? "scheduled" : "parked"] += 1;
-      this.#retries.expect(dueAt);
-    }
-    this.#changedByOthers();
+  /** A replay parks these rows, due at their time or behind others of their key. */
+  replay(rows: readonly Park[]): Promise<void> {
+    return this.#changedByOthers(
+      () => this.#options.store.park(rows),
+      () => {
+        for (const { key, scheduled, dueAt } of rows) {
+          if (key !== undefined) this.#order?.joined(key);
+          this.#tally[scheduled ? "scheduled" : "parked"] += 1;
+          this.#retries.expect(dueAt);
+        }
+      },
+    );
   }
 
-  /** These dead letters were deleted. */
-  discarded(moved: readonly MovedDeadLetter[]): void {
-    this.#order?.discarded(moved);
-    this.#moved(moved);
-  }
-
-  #moved(moved: readonly MovedDeadLetter[]): void {
-    this.#tally.deadLetters -= moved.length;
-    this.#retries.expect(this.#options.clock.now());
-    this.#changedByOthers();
-  }
-
-  /** They may have done so while an outcome of the same rows was on its way. */
-  #changedByOthers(): void {
-    this.#recount.doubt();
-    this.#recount.changed();
+  /** They may do so while an outcome of the same rows is on its way. */
+  async #changedByOthers<Change>(change: () => Promise<Change>, tell: (change: Change) => void): Promise<Change> {
+    const changed = await this.#recount.whileOthersChange(change, tell);
     this.#checkBounds();
     this.#seat.plan();
+    return changed;
   }
 
   /**
