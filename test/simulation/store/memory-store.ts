@@ -112,12 +112,11 @@ export class MemoryStore implements Store {
   }
 
   async deleteDeliveries(subscription: string): Promise<void> {
-    const deleted = await this.#way("deleteDeliveries", [subscription], () => {
+    await this.#way("deleteDeliveries", [subscription], () => {
       const all = (["parked", "dead"] as const).flatMap((state) => this.#data.of(subscription, state));
       for (const { row } of all) this.#data.delete("deleteDeliveries", row.id);
-      return all.map(({ row }) => row.id);
+      this.#forget(all.map(({ row }) => row.id));
     });
-    this.#forget(deleted);
   }
 
   async park(parked: readonly Park[]): Promise<void> {
@@ -149,15 +148,15 @@ export class MemoryStore implements Store {
         const known = this.#data.get(change.id);
         if (known?.row.state === "parked") this.#reschedule("reschedule", known, change);
       }
+      this.#endLeases("retry", idsOf(changes));
     });
-    this.#endLeases("retry", idsOf(changes));
   }
 
   async complete(ids: readonly string[], now: number): Promise<void> {
     await this.#way("complete", ids, () => {
       for (const id of ids) this.#remove("complete", id, now);
+      this.#forget(ids);
     });
-    this.#forget(ids);
   }
 
   async deadLetter(dead: readonly DeadLetter[]): Promise<void> {
@@ -169,17 +168,18 @@ export class MemoryStore implements Store {
         if (row !== undefined) this.#data.put("deadLetter", row);
         if (known !== undefined) this.#wakeNext(known.row, letter.diedAt);
       }
+      this.#endLeases("retry", idsOf(dead));
     });
-    this.#endLeases("retry", idsOf(dead));
   }
 
   async forwarded(id: string, result: { readonly forwardedAt: number } | { readonly dueAt: number }): Promise<void> {
     await this.#way("forwarded", [id], () => {
       const known = this.#data.get(id);
-      if (known?.row.state !== "dead") return;
-      this.#data.put("forwarded", rows.changed(known, { forwardedAt: undefined, dueAt: undefined, ...result }));
+      if (known?.row.state === "dead") {
+        this.#data.put("forwarded", rows.changed(known, { forwardedAt: undefined, dueAt: undefined, ...result }));
+      }
+      this.#endLeases("forward", [id]);
     });
-    this.#endLeases("forward", [id]);
   }
 
   async leaseDue({ subscription, lane, now, limit }: LeaseRequest): Promise<Lease> {
@@ -294,19 +294,18 @@ export class MemoryStore implements Store {
     });
   }
 
-  async discard(
+  discard(
     subscription: string,
     selection: DeadSelection,
     now: number,
     limit: number,
   ): Promise<readonly MovedDeadLetter[]> {
-    const discarded = await this.#way("discard", [subscription], () => {
+    return this.#way("discard", [subscription], () => {
       const selected = this.#select(subscription, selection).slice(0, limit);
       for (const { row } of selected) this.#remove("discard", row.id, now);
+      this.#forget(selected.map(({ row }) => row.id));
       return selected.map(movedOf);
     });
-    this.#forget(discarded.map(({ id }) => id));
-    return discarded;
   }
 
   async close(): Promise<void> {}
