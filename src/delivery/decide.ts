@@ -32,9 +32,11 @@ export interface AttemptFacts {
   readonly now: number;
 }
 
-export type Decision =
-  | { readonly kind: "delivered" }
-  | { readonly kind: "loop-dropped" }
+/** Nothing is left to do for it. */
+type Done = { readonly kind: "delivered" } | { readonly kind: "loop-dropped" };
+
+/** It needs a row. */
+export type NotDone =
   | { readonly kind: "interrupted" }
   | { readonly kind: "retry"; readonly dueAt: number; readonly error: string }
   | {
@@ -44,6 +46,8 @@ export type Decision =
       /** Set when the subscription is to be paused: why. */
       readonly pause: string | undefined;
     };
+
+export type Decision = Done | NotDone;
 
 const DELIVERED: Decision = { kind: "delivered" };
 const LOOP_DROPPED: Decision = { kind: "loop-dropped" };
@@ -107,4 +111,8 @@ function retryOrGiveUp(
   }
   const waitMs = delayMs ?? Math.max(backoffMs(policy.backoff, facts.attempts, random), wishMs);
   return { kind: "retry", dueAt: Math.min(facts.now + waitMs, giveUpAt), error };
+}
+
+export function isDone(decision: Decision): decision is Done {
+  return decision.kind === "delivered" || decision.kind === "loop-dropped";
 }

@@ -7,9 +7,9 @@ import { STORE_RETRY_MS, STORE_RETRY_MS_MAX } from "../limits.ts";
 import { type Clock, sleep } from "../runtime/clock.ts";
 import type { Logger } from "../runtime/logger.ts";
 import type { SinkResult } from "../sink/port.ts";
-import type { AttemptRecord, DeadLetter, DeliveryState, Park, Reschedule, Store } from "../store/port.ts";
+import type { AttemptRecord, DeadLetter, DeliveryRow, DeliveryState, Park, Reschedule, Store } from "../store/port.ts";
 import type { Item } from "../transport/port.ts";
-import type { Decision } from "./decide.ts";
+import type { Decision, NotDone } from "./decide.ts";
 import { deliveryId } from "./delivery-id.ts";
 import type { OpenDelivery } from "./open-delivery.ts";
 
@@ -39,8 +39,17 @@ export class OutcomeWriter {
   }
 
   /** True once the outcome is durable; false when the writer gave up. No result: it was decided without an attempt. */
-  write(delivery: OpenDelivery, decision: Decision, result: SinkResult | undefined, now: number): Promise<boolean> {
+  write(delivery: OpenDelivery, decision: NotDone, result: SinkResult | undefined, now: number): Promise<boolean> {
     return this.#persist("storing an outcome", () => this.#write(delivery, decision, result, now));
+  }
+
+  /** Answers the next row of its key, leased, when that has become due by it; undefined when the writer gave up. */
+  async complete({ id }: OpenDelivery, now: number): Promise<readonly DeliveryRow[] | undefined> {
+    let next: readonly DeliveryRow[] = [];
+    const stored = await this.#persist("storing a delivery", async () => {
+      next = await this.#options.store.complete([id], now);
+    });
+    return stored ? next : undefined;
   }
 
   park(rows: readonly Park[]): Promise<boolean> {
@@ -108,12 +117,9 @@ export class OutcomeWriter {
     return found;
   }
 
-  #write(delivery: OpenDelivery, decision: Decision, result: SinkResult | undefined, now: number): Promise<void> {
+  #write(delivery: OpenDelivery, decision: NotDone, result: SinkResult | undefined, now: number): Promise<void> {
     const { store } = this.#options;
     switch (decision.kind) {
-      case "delivered":
-      case "loop-dropped":
-        return store.complete([delivery.id], now);
       case "retry":
       case "interrupted":
         return delivery.item === undefined

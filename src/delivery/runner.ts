@@ -30,7 +30,7 @@
 import { KEY_BUFFER_WINDOWS, STORE_RETRY_MS_MAX, TURN_STARTS, TURN_STARTS_SHARING } from "../limits.ts";
 import type { Logger } from "../runtime/logger.ts";
 import type { Demand, Sink } from "../sink/port.ts";
-import type { MovedDeadLetter, Park } from "../store/port.ts";
+import type { DeliveryRow, MovedDeadLetter, Park } from "../store/port.ts";
 import { type Consumer, type Item, isMalformed } from "../transport/port.ts";
 import { deliveryTimeOf } from "./admission.ts";
 import { Attempts } from "./attempts.ts";
@@ -300,6 +300,7 @@ export class SubscriptionRunner {
       tally: this.#tally,
       order: this.#order,
       onDue: (dueAt) => this.#retries.expect(dueAt),
+      onLeased: (row) => this.#takeRow(row),
       onDead: () => this.#forwards?.expect(this.#options.clock.now()),
       onSettled: () => {
         this.#recount.changed();
@@ -370,13 +371,15 @@ export class SubscriptionRunner {
   #takeDueRows(): void {
     const takeable = this.#attempts.takeable;
     if (takeable <= 0 || !this.#retries.ready) return;
-    for (const row of this.#retries.take(takeable)) {
-      if (isMalformed(row.event)) continue;
-      const delivery = OpenDelivery.leased(row, row.event);
-      const missingKey = row.scheduled && row.key === undefined ? this.#keyOf(row) : undefined;
-      if (missingKey === undefined) this.#offer(delivery);
-      else this.#settlement.join(delivery, missingKey);
-    }
+    for (const row of this.#retries.take(takeable)) this.#takeRow(row);
+  }
+
+  #takeRow(row: DeliveryRow): void {
+    if (isMalformed(row.event)) return;
+    const delivery = OpenDelivery.leased(row, row.event);
+    const missingKey = row.scheduled && row.key === undefined ? this.#keyOf(row) : undefined;
+    if (missingKey === undefined) this.#offer(delivery);
+    else this.#settlement.join(delivery, missingKey);
   }
 
   #keyOf({ event }: Pick<Item, "event">): string | undefined {

@@ -5,11 +5,11 @@
 import type { Clock } from "../runtime/clock.ts";
 import type { Random } from "../runtime/random.ts";
 import type { SinkResult } from "../sink/port.ts";
-import type { DeadLetterReason, Park, Store } from "../store/port.ts";
+import type { DeadLetterReason, DeliveryRow, Park, Store } from "../store/port.ts";
 import type { Subscription } from "../subscription/subscription.ts";
 import type { Item } from "../transport/port.ts";
 import type { DeliveryCounters } from "./counters.ts";
-import { type Decision, decide } from "./decide.ts";
+import { type Decision, decide, isDone, type NotDone } from "./decide.ts";
 import type { Health } from "./health.ts";
 import type { Intake } from "./intake.ts";
 import type { KeyOrder } from "./key-order.ts";
@@ -38,6 +38,8 @@ export interface SettlementRooms {
   readonly order: KeyOrder | undefined;
   /** A row was written that is due then. */
   readonly onDue: (dueAt: number) => void;
+  /** A row has become due, and is leased to be attempted. */
+  readonly onLeased: (row: DeliveryRow) => void;
   /** A dead letter was written. */
   readonly onDead: () => void;
   /** An outcome was written, or given up. */
@@ -77,7 +79,7 @@ export class Settlement {
   /** Gives up a delivery without an attempt. */
   giveUp(delivery: OpenDelivery, reason: DeadLetterReason, detail: string): void {
     const now = this.#options.clock.now();
-    const decision: Decision = { kind: "dead", reason, detail, pause: undefined };
+    const decision = { kind: "dead", reason, detail, pause: undefined } as const;
     void this.#settle(() => this.#writeOutcome(delivery, decision, undefined, now));
   }
 
@@ -172,17 +174,16 @@ export class Settlement {
     // Without a turn of the loop where there is nothing to wait for: whoever parks the rest of its key next finds it parked.
     if (delivery.parking !== undefined) await delivery.parking;
     const { item, key } = delivery;
-    const isRetry = decision.kind === "retry" || decision.kind === "interrupted";
-    if (isDone(decision) && item !== undefined) {
+    if (isDone(decision)) {
       intake.delivered(delivery);
-      return this.#endTurn(delivery, 0);
+      return item === undefined ? this.#complete(delivery, now) : this.#endTurn(delivery, 0);
     }
+    const isRetry = decision.kind === "retry" || decision.kind === "interrupted";
     if (isRetry && item !== undefined && order !== undefined && key !== undefined) {
       const stored = await order.park(key, writer.retryRowOf(delivery, decision, result, now));
       if (stored) this.#rooms.onDue(dueAtOf(decision, now));
       return this.#endTurn(delivery, 0);
     }
-    if (isDone(decision)) intake.delivered(delivery);
     const write = (): Promise<boolean> => writer.write(delivery, decision, result, now);
     const isOrdered = item !== undefined && order !== undefined && key !== undefined;
     const stored = await (isOrdered ? order.write(key, write) : write());
@@ -192,10 +193,25 @@ export class Settlement {
     else this.#endTurn(delivery, 0);
   }
 
-  #note(delivery: OpenDelivery, decision: Decision, hadRow: boolean, now: number): void {
+  /** Its row goes, and the next of its key comes with the answer. */
+  async #complete(delivery: OpenDelivery, now: number): Promise<void> {
+    const { writer, onDue, onLeased } = this.#rooms;
+    const next = await writer.complete(delivery, now);
+    if (next === undefined) {
+      this.#options.store.release("retry", [delivery.id]);
+      this.#endTurn(delivery, 0);
+      return;
+    }
+    this.#noteRowGone(delivery);
+    this.#endTurn(delivery, -1);
+    for (const row of next) onLeased(row);
+    if (next.length === 0 && delivery.key !== undefined) onDue(now); // a repeated call does not know what the first woke
+  }
+
+  #note(delivery: OpenDelivery, decision: NotDone, hadRow: boolean, now: number): void {
     const { tally, onDue } = this.#rooms;
-    if (hadRow) tally[delivery.isScheduled ? "scheduled" : "parked"] -= 1;
-    if (decision.kind === "retry" || decision.kind === "interrupted") {
+    if (hadRow) this.#noteRowGone(delivery);
+    if (decision.kind !== "dead") {
       tally.parked += 1;
       onDue(dueAtOf(decision, now));
       this.#endTurn(delivery, 0);
@@ -203,10 +219,14 @@ export class Settlement {
     }
     // Whatever takes a row away has the next of its key due.
     if (hadRow && delivery.key !== undefined) onDue(now);
-    const blocks = decision.kind === "dead" && this.#blocks(delivery);
-    if (decision.kind === "dead") this.#noteDead(decision.reason);
-    if (decision.kind === "dead" && decision.pause !== undefined) this.#options.onPause(decision.pause);
+    this.#noteDead(decision.reason);
+    if (decision.pause !== undefined) this.#options.onPause(decision.pause);
+    const blocks = this.#blocks(delivery);
     this.#endTurn(delivery, hadRow ? (blocks ? 0 : -1) : blocks ? 1 : 0);
+  }
+
+  #noteRowGone({ isScheduled }: OpenDelivery): void {
+    this.#rooms.tally[isScheduled ? "scheduled" : "parked"] -= 1;
   }
 
   #blocks({ key }: OpenDelivery): boolean {
@@ -255,10 +275,6 @@ export class Settlement {
       at: now,
     });
   }
-}
-
-function isDone(decision: Decision): boolean {
-  return decision.kind === "delivered" || decision.kind === "loop-dropped";
 }
 
 function dueAtOf(decision: Extract<Decision, { kind: "retry" | "interrupted" }>, now: number): number {

@@ -166,8 +166,11 @@ export interface Store {
   park(rows: readonly Park[]): Promise<void>;
   /** An attempt that has ended makes the row's unclean stops forgotten. */
   reschedule(rows: readonly Reschedule[]): Promise<void>;
-  /** Delivered at `now`: the rows and their history go. Unknown ids are ignored. */
-  complete(ids: readonly string[], now: number): Promise<void>;
+  /**
+   * Delivered at `now`: the rows and their history go. Unknown ids are ignored. Answers the rows that have become due by
+   * it, being the next of their keys, leased (`retry`) to the caller; those that a page has no room for are just due.
+   */
+  complete(ids: readonly string[], now: number): Promise<readonly DeliveryRow[]>;
   deadLetter(rows: readonly DeadLetter[]): Promise<void>;
   /** A dead letter reached its dead-letter sink (`forwardedAt`), or has to be tried again (`dueAt`). */
   forwarded(id: string, result: { readonly forwardedAt: number } | { readonly dueAt: number }): Promise<void>;

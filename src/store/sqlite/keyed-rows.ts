@@ -9,7 +9,7 @@ const HOLDING = "subscription = ? AND order_key = ? AND (state = 'parked' OR blo
 export class KeyedRows {
   readonly #held: Statement<{ seq: number }>;
   readonly #active: Statement<{ seq: number }>;
-  readonly #wake: Statement<never>;
+  readonly #wake: Statement<{ seq: number }>;
 
   constructor(connection: Connection) {
     this.#held = connection.prepare(`SELECT seq FROM delivery WHERE ${HOLDING} AND seq <> ? LIMIT 1`);
@@ -17,7 +17,8 @@ export class KeyedRows {
       SELECT seq FROM delivery WHERE ${HOLDING} AND seq <> ? AND (due_at IS NOT NULL OR blocks = 1) LIMIT 1`);
     this.#wake = connection.prepare(`
       UPDATE delivery SET due_at = ?
-      WHERE seq = (SELECT min(seq) FROM delivery WHERE ${HOLDING}) AND state = 'parked' AND due_at IS NULL`);
+      WHERE seq = (SELECT min(seq) FROM delivery WHERE ${HOLDING}) AND state = 'parked' AND due_at IS NULL
+      RETURNING seq`);
   }
 
   /** When a row may be due that is about to be parked: `wanted`, or never while another holds its key. */
@@ -38,8 +39,11 @@ export class KeyedRows {
     return this.#active.get(row.subscription, row.key, row.seq) === undefined ? wanted : undefined;
   }
 
-  /** A row of this key holds it no more: the oldest of the others is due at `now`. */
-  wakeNext({ subscription, key }: { readonly subscription: string; readonly key: string | null }, now: number): void {
-    if (key !== null) this.#wake.run(now, subscription, key);
+  /** A row of this key holds it no more: the oldest of the others is due at `now`. Answers its `seq`. */
+  wakeNext(
+    { subscription, key }: { readonly subscription: string; readonly key: string | null },
+    now: number,
+  ): number | undefined {
+    return key === null ? undefined : this.#wake.get(now, subscription, key)?.seq;
   }
 }

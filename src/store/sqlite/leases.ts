@@ -14,6 +14,12 @@ import type { LeaseRequest } from "../port.ts";
 
 export type Lane = LeaseRequest["lane"];
 
+interface StoredRow {
+  readonly subscription: string;
+  readonly id: string;
+  readonly seq: number;
+}
+
 /** What one `leaseDue` found. */
 interface Found<Row> {
   readonly rows: readonly Row[];
@@ -27,7 +33,7 @@ export class Leases {
   readonly #byId: Readonly<Record<Lane, Map<string, LaneLeases>>> = { retry: new Map(), forward: new Map() };
 
   /** Runs `find` with the `seq` of all held rows, when its turn has come; holds what it finds. */
-  lease<Row extends { readonly id: string; readonly seq: number }>(
+  lease<Row extends StoredRow>(
     { subscription, lane }: { readonly subscription: string; readonly lane: Lane },
     find: (held: () => Float64Array) => Promise<Found<Row>>,
   ): Promise<{ readonly ids: ReadonlySet<string>; readonly nextDueAt: number | undefined }> {
@@ -38,16 +44,25 @@ export class Leases {
         leases.endedMeanwhile.clear();
         return Float64Array.from(leases.held.values());
       });
-      const ids = new Set<string>();
-      for (const { id, seq } of rows) {
-        if (leases.endedMeanwhile.has(id)) continue;
-        if (!leases.held.has(id)) ids.add(id);
-        leases.held.set(id, seq);
-        this.#byId[lane].set(id, leases);
-      }
+      const ids = this.take(
+        lane,
+        rows.filter(({ id }) => !leases.endedMeanwhile.has(id)),
+      );
       const earliest = Math.min(nextDueAt ?? Number.POSITIVE_INFINITY, leases.freedDueAt);
       return { ids, nextDueAt: earliest === Number.POSITIVE_INFINITY ? undefined : earliest };
     });
+  }
+
+  /** Holds these rows; answers the ids of those that were not held. */
+  take(lane: Lane, rows: readonly StoredRow[]): ReadonlySet<string> {
+    const ids = new Set<string>();
+    for (const { subscription, id, seq } of rows) {
+      const leases = this.#of(lane, subscription);
+      if (!leases.held.has(id)) ids.add(id);
+      leases.held.set(id, seq);
+      this.#byId[lane].set(id, leases);
+    }
+    return ids;
   }
 
   /** The row is about to be parked as leased. */

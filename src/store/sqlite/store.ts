@@ -94,9 +94,12 @@ class SqliteStore implements Store {
     for (const { id, dueAt } of rows) this.#leases.end("retry", id, dueAt);
   }
 
-  async complete(ids: readonly string[], now: number): Promise<void> {
-    await this.#write("store.complete", { ids, now } satisfies CompletePayload);
+  async complete(ids: readonly string[], now: number): Promise<readonly DeliveryRow[]> {
+    const woken = await this.#write<RowsAnswer | undefined>("store.complete", { ids, now } satisfies CompletePayload);
     for (const id of ids) this.#leases.forget(id);
+    if (woken === undefined) return [];
+    const leased = this.#leases.take("retry", woken.rows);
+    return rowsOf(woken).filter(({ id }) => leased.has(id));
   }
 
   async deadLetter(rows: readonly DeadLetter[]): Promise<void> {

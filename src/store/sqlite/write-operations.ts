@@ -15,6 +15,7 @@ import type {
   RescheduledRow,
   RowsPayload,
 } from "./messages.ts";
+import { RowReader } from "./row-reader.ts";
 
 const DONE = { result: undefined };
 
@@ -27,7 +28,7 @@ export function prepareWrites(connection: Connection): Record<string, Operation>
     "store.deleteResource": deleteResource(connection),
     "store.park": park(connection, rows, log, keyed),
     "store.reschedule": reschedule(connection, rows, log, keyed),
-    "store.complete": complete(rows, keyed),
+    "store.complete": complete(connection, rows, keyed),
     "store.deadLetter": deadLetter(connection, rows, log, keyed),
     "store.forwarded": forwarded(connection),
     "store.leaseDue": leaseDue(connection),
@@ -107,15 +108,21 @@ function scheduling(connection: Connection, log: AttemptLog, keyed: KeyedRows) {
   };
 }
 
-function complete(rows: DeliveryRows, keyed: KeyedRows): Operation {
+/** Answers the rows that are due by it, or nothing. */
+function complete(connection: Connection, rows: DeliveryRows, keyed: KeyedRows): Operation {
+  const reader = new RowReader(connection);
   return ({ ids, now }: CompletePayload) => {
+    const woken: number[] = [];
     for (const id of ids) {
       const known = rows.find(id);
       if (known === undefined) continue;
       rows.delete(known.seq);
-      keyed.wakeNext(known, now);
+      const next = keyed.wakeNext(known, now);
+      if (next !== undefined) woken.push(next);
     }
-    return DONE;
+    if (woken.length === 0) return DONE;
+    const result = reader.read(woken, woken.length);
+    return { result, transfer: [result.events] };
   };
 }
 

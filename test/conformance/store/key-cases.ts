@@ -19,6 +19,13 @@ async function due(store: Store, now = NOW): Promise<string[]> {
   return ids;
 }
 
+/** Completes it, and gives back what has become due by it; answers that. */
+async function complete(store: Store, id: string): Promise<string[]> {
+  const next = idsOf(await store.complete([id], NOW));
+  store.release("retry", next);
+  return next;
+}
+
 const waiting: readonly StoreCase[] = [
   {
     name: "has the first row of a key due and lets the later ones wait behind it",
@@ -40,9 +47,41 @@ const waiting: readonly StoreCase[] = [
         assert.deepEqual(await due(store), [row.id]);
         await store.reschedule([rescheduleOf(row, 2, NOW + 1)]);
         assert.deepEqual(await due(store), []);
-        await store.complete([row.id], NOW);
+        await complete(store, row.id);
       }
       assert.deepEqual(await due(store), []);
+    },
+  },
+  {
+    name: "leases the next of a key to whom completes the one before it",
+    async run({ store }) {
+      const [first, second, other] = [...keyed(2), parkOf(BILLING, { dueAt: DUE })] as [Park, Park, Park];
+      await store.park([first, second, other]);
+      const request = { subscription: BILLING, lane: "retry", now: NOW, limit: 100 } as const;
+      assert.deepEqual(idsOf((await store.leaseDue(request)).rows), [first.id, other.id]);
+      const [next] = await store.complete([first.id, other.id], NOW);
+      assert.deepEqual([next?.id, next?.dueAt, next?.key], [second.id, NOW, KEY]);
+      assert.deepEqual(next?.event, second.event);
+      assert.deepEqual((await store.leaseDue(request)).rows, []);
+      store.release("retry", [second.id]);
+      assert.deepEqual(await due(store), [second.id]);
+      assert.deepEqual(await store.complete([second.id], NOW), []);
+    },
+  },
+  {
+    name: "leases the next of a key once, however completing and looking for what is due overlap",
+    async run({ store }) {
+      for (let turns = 0; turns < 10; turns += 1) {
+        const [first, second] = keyed(2) as [Park, Park];
+        await store.park([first, second]);
+        const request = { subscription: BILLING, lane: "retry", now: NOW, limit: 100 } as const;
+        await store.leaseDue(request);
+        const completing = store.complete([first.id], NOW);
+        for (let turn = 0; turn < turns; turn += 1) await Promise.resolve();
+        const [next, { rows }] = await Promise.all([completing, store.leaseDue(request)]);
+        assert.deepEqual(idsOf([...next, ...rows]), [second.id]);
+        await store.complete([second.id], NOW);
+      }
     },
   },
   {
@@ -81,7 +120,7 @@ const waiting: readonly StoreCase[] = [
       await store.park([head, late]);
       await store.reschedule([{ ...rescheduleOf(late, 0, DUE), key: KEY, attempt: undefined }]);
       assert.deepEqual(await due(store), [head.id]);
-      await store.complete([head.id], NOW);
+      await complete(store, head.id);
       assert.deepEqual(await due(store), [late.id]);
     },
   },
@@ -109,7 +148,7 @@ const dying: readonly StoreCase[] = [
       assert.deepEqual(moved, [{ id: first.id, key: KEY, blocked: true }]);
       assert.deepEqual(await store.heldKeys(BILLING), new Map([[KEY, 2]]));
       assert.deepEqual(await due(store), [first.id]);
-      await store.complete([first.id], NOW);
+      await complete(store, first.id);
       assert.deepEqual(await due(store), [second.id]);
     },
   },
@@ -133,7 +172,7 @@ const dying: readonly StoreCase[] = [
       await store.park([later]);
       assert.deepEqual(await due(store), []);
       await store.redrive(BILLING, { ids: [dead.id] }, NOW, 10);
-      await store.complete([dead.id], NOW);
+      await complete(store, dead.id);
       assert.deepEqual(await due(store), [later.id]);
     },
   },
@@ -147,7 +186,7 @@ const dying: readonly StoreCase[] = [
         { id: first.id, key: KEY, blocked: false },
       ]);
       assert.deepEqual(await due(store), [second.id]);
-      await store.complete([second.id], NOW);
+      await complete(store, second.id);
       assert.deepEqual(await due(store), [first.id]);
     },
   },

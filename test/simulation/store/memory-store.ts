@@ -152,10 +152,13 @@ export class MemoryStore implements Store {
     });
   }
 
-  async complete(ids: readonly string[], now: number): Promise<void> {
-    await this.#way("complete", ids, () => {
-      for (const id of ids) this.#remove("complete", id, now);
+  complete(ids: readonly string[], now: number): Promise<readonly DeliveryRow[]> {
+    return this.#way("complete", ids, () => {
+      const woken = ids.flatMap((id) => this.#remove("complete", id, now) ?? []);
       this.#forget(ids);
+      const free = pageOf(woken, woken.length).filter(({ row }) => !this.#leased.retry.has(row.id));
+      for (const { row } of free) this.#leased.retry.add(row.id);
+      return free.map(({ row }) => row);
     });
   }
 
@@ -326,10 +329,11 @@ export class MemoryStore implements Store {
     this.#data.put(call, rows.rescheduled(known, change, hadKey ? change.dueAt : this.#dueAt(change, known.seq)));
   }
 
-  #remove(call: string, id: string, now: number): void {
+  /** Answers the row that has become due by it. */
+  #remove(call: string, id: string, now: number): rows.MemoryRow | undefined {
     const known = this.#data.get(id);
     this.#data.delete(call, id);
-    if (known !== undefined) this.#wakeNext(known.row, now);
+    return known && this.#wakeNext(known.row, now);
   }
 
   /** When a row may be due that is about to be parked: never while another holds its key. */
@@ -344,10 +348,12 @@ export class MemoryStore implements Store {
   }
 
   /** A row of this key holds it no more: the oldest of the others is due at `now`. */
-  #wakeNext(row: Pick<DeliveryState, "subscription" | "key">, now: number): void {
+  #wakeNext(row: Pick<DeliveryState, "subscription" | "key">, now: number): rows.MemoryRow | undefined {
     const [oldest] = this.#holders(row).sort((a, b) => a.seq - b.seq);
-    if (oldest?.row.state !== "parked" || oldest.row.dueAt !== undefined) return;
-    this.#data.put("wake", rows.changed(oldest, { dueAt: now }));
+    if (oldest?.row.state !== "parked" || oldest.row.dueAt !== undefined) return undefined;
+    const woken = rows.changed(oldest, { dueAt: now });
+    this.#data.put("wake", woken);
+    return woken;
   }
 
   #holders({ subscription, key }: Pick<DeliveryState, "subscription" | "key">): rows.MemoryRow[] {
