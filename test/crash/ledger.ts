@@ -34,6 +34,8 @@ interface Reception {
 interface Sink extends SinkRule {
   isOwed: boolean;
   readonly received: Map<string, Reception>;
+  /** Accepted events that it is owed and has not received. */
+  readonly missing: Set<string>;
   /** Times of what came in the current epoch. */
   recent: number[];
 }
@@ -70,13 +72,16 @@ export class Ledger {
     this.#flushWindowMs = flushWindowMs;
   }
 
+  /** Before its stream is published to. */
   addSink(name: string, rule: SinkRule): void {
-    this.#sinks.set(name, { ...rule, isOwed: true, received: new Map(), recent: [] });
+    this.#sinks.set(name, { ...rule, isOwed: true, received: new Map(), missing: new Set(), recent: [] });
   }
 
   /** Its topic is about to be deleted, with whatever has not arrived. */
   retireSink(name: string): void {
-    this.#sink(name).isOwed = false;
+    const sink = this.#sink(name);
+    sink.isOwed = false;
+    sink.missing.clear();
   }
 
   publishing(id: string, stream: string, type: string): void {
@@ -85,7 +90,11 @@ export class Ledger {
 
   answered(id: string, outcome: Outcome): void {
     const event = this.#published.get(id);
-    if (event !== undefined) event.outcome = outcome;
+    if (event === undefined) return;
+    event.outcome = outcome;
+    if (outcome !== "accepted") return;
+    for (const { isOwed, stream, matches, received, missing } of this.#sinks.values())
+      if (isOwed && stream === event.stream && matches(event.type) && !received.has(id)) missing.add(id);
   }
 
   /** A sink said yes to an event. */
@@ -101,6 +110,7 @@ export class Ledger {
     const before = sink.received.get(id);
     if (before !== undefined) this.#countDuplicate(name, id, before, epoch);
     sink.received.set(id, { epoch, at });
+    sink.missing.delete(id);
   }
 
   /** The process was killed at this time, and all that it had sent has arrived: what was open or unflushed may come again. */
@@ -114,26 +124,22 @@ export class Ledger {
   }
 
   /** The ids of accepted events that a sink is owed and has not received. */
-  missing(name: string): string[] {
-    const sink = this.#sink(name);
-    if (!sink.isOwed) return [];
-    const isOwed = (event: Published) =>
-      event.outcome === "accepted" && event.stream === sink.stream && sink.matches(event.type);
-    return [...this.#published].filter(([id, event]) => isOwed(event) && !sink.received.has(id)).map(([id]) => id);
+  missing(name: string): ReadonlySet<string> {
+    return this.#sink(name).missing;
   }
 
   /** Over all sinks. */
   get owed(): number {
     let owed = 0;
-    for (const name of this.#sinks.keys()) owed += this.missing(name).length;
+    for (const { missing } of this.#sinks.values()) owed += missing.size;
     return owed;
   }
 
   verdict(): Verdict {
     const outcomes = { accepted: 0, refused: 0, unknown: 0 };
     for (const { outcome } of this.#published.values()) outcomes[outcome] += 1;
-    const lost = [...this.#sinks.keys()].flatMap((name) =>
-      this.missing(name).map((id) => `${name} never received ${id}`),
+    const lost = [...this.#sinks].flatMap(([name, { missing }]) =>
+      [...missing].map((id) => `${name} never received ${id}`),
     );
     const violations = [...lost, ...this.#tooManyDuplicates(), ...this.#violations];
     const shown = violations.slice(0, VIOLATIONS_SHOWN);

@@ -272,7 +272,7 @@ class CrashRun {
 
   #arrival(sink: string): Promise<void> {
     return eventually(() => {
-      if (this.#ledger.missing(sink).length > 0) throw new Error(`${sink} is owed events`);
+      if (this.#ledger.missing(sink).size > 0) throw new Error(`${sink} is owed events`);
     }, DRAIN_MS_MAX);
   }
 }
