@@ -75,6 +75,8 @@ export const RETRY_LANE_SHARE = 0.25;
 export const PARKED_MAX_DEFAULT = 10_000;
 /** Deliveries that wait for the time their event asks for: rows on disk, none in memory. */
 export const SCHEDULED_MAX_DEFAULT = 1_000_000;
+/** Deliveries that wait behind another of their key: the same. */
+export const KEY_WAITING_MAX_DEFAULT = 1_000_000;
 /** Bytes of the events in one batch: what common servers accept as a body. */
 export const BATCH_REQUEST_BYTES_DEFAULT = 1024 * 1024;
 /** Dead letters of one subscription before `receive` stops. */

@@ -6,7 +6,7 @@ import { stringify } from "yaml";
 import { mapStrings } from "../json-value.ts";
 import { POLICY_DEFAULTS } from "../subscription/policy.ts";
 import { formatSink } from "../subscription/sink.ts";
-import type { DeliveryPolicy, Subscription } from "../subscription/subscription.ts";
+import type { DeliveryPolicy, OrderingPolicy, Subscription } from "../subscription/subscription.ts";
 import { formatDuration, formatSize } from "../units.ts";
 import type { ConfigInput } from "./input.ts";
 import { escapeReferences } from "./interpolate.ts";
@@ -54,6 +54,10 @@ function describeSubscription({ input, sink, policy }: Subscription): Subscripti
   return { ...rest, sink: formatSink(sink), delivery: describePolicy(policy, retryOn) };
 }
 
+function describeOrdering({ attribute: key, onDeadLetter, maxWaiting }: OrderingPolicy) {
+  return { key, onDeadLetter, maxWaiting };
+}
+
 function describePolicy(
   policy: DeliveryPolicy,
   retryOn: readonly string[],
@@ -66,7 +70,7 @@ function describePolicy(
     ...(batch && {
       batch: { maxEvents: batch.maxEvents, maxBytes: batch.maxBytes, maxWait: formatDuration(batch.maxWaitMs) },
     }),
-    ordering: ordering === undefined ? "none" : { key: ordering.attribute, onDeadLetter: ordering.onDeadLetter },
+    ordering: ordering === undefined ? "none" : describeOrdering(ordering),
     maxInFlight,
     weight,
     ...(rateLimit && { rateLimit }),

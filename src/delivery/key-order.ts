@@ -49,6 +49,7 @@ export class KeyOrder {
   readonly #options: KeyOrderOptions;
   readonly #lanes = new Map<string, Lane>();
   #waiting = 0;
+  #behind = 0;
 
   constructor(options: KeyOrderOptions) {
     this.#options = options;
@@ -56,12 +57,12 @@ export class KeyOrder {
 
   /** Before the first delivery is offered: how many rows hold each key. */
   load(held: ReadonlyMap<string, number>): void {
-    for (const [key, rows] of held) this.#lane(key).rows = rows;
+    for (const [key, rows] of held) this.#hold(this.#lane(key), rows);
   }
 
   /** How many rows hold each key in truth. */
   recount(held: ReadonlyMap<string, number>): void {
-    for (const lane of this.#lanes.values()) lane.rows = 0;
+    for (const lane of this.#lanes.values()) this.#hold(lane, -lane.rows);
     this.load(held);
     for (const [key, lane] of [...this.#lanes]) this.#next(key, lane);
   }
@@ -104,19 +105,19 @@ export class KeyOrder {
   ended(key: string, rows: -1 | 0 | 1): void {
     const lane = this.#lane(key);
     lane.running = undefined;
-    lane.rows += rows;
+    this.#hold(lane, rows);
     if (rows === 1) void this.#parkAll(key, lane);
     else this.#next(key, lane);
   }
 
   /** A row that had no key before, or was not there, is behind those of this one now. */
   joined(key: string): void {
-    this.#lane(key).rows += 1;
+    this.#hold(this.#lane(key), 1);
   }
 
   /** Dead letters that were parked again hold their key. */
   redriven(moved: readonly MovedDeadLetter[]): void {
-    for (const { key, blocked } of moved) if (key !== undefined && !blocked) this.#lane(key).rows += 1;
+    for (const { key, blocked } of moved) if (key !== undefined && !blocked) this.#hold(this.#lane(key), 1);
   }
 
   /** Dead letters that blocked their key are gone. */
@@ -124,7 +125,7 @@ export class KeyOrder {
     for (const { key, blocked } of moved) {
       if (key === undefined || !blocked) continue;
       const lane = this.#lane(key);
-      lane.rows -= 1;
+      this.#hold(lane, -1);
       this.#next(key, lane);
     }
   }
@@ -140,6 +141,16 @@ export class KeyOrder {
     return this.#waiting;
   }
 
+  /** Whether more wait here than may, until they are parked. */
+  get isFull(): boolean {
+    return this.#waiting > this.#options.waitingMax;
+  }
+
+  /** Rows that wait behind another of their key. */
+  get behind(): number {
+    return this.#behind;
+  }
+
   /** Ids of rows that are leased and wait here. */
   get leased(): string[] {
     return [...this.#lanes.values()].flatMap(({ leased }) => leased.map(({ id }) => id));
@@ -151,6 +162,13 @@ export class KeyOrder {
     const lane = new Lane();
     this.#lanes.set(key, lane);
     return lane;
+  }
+
+  /** So many rows more, or less, hold the key of this lane. */
+  #hold(lane: Lane, rows: number): void {
+    const before = Math.max(0, lane.rows - 1);
+    lane.rows += rows;
+    this.#behind += Math.max(0, lane.rows - 1) - before;
   }
 
   /** Gives the next one its turn, when none is running. Received ones are older than rows that were leased meanwhile. */
@@ -190,7 +208,7 @@ export class KeyOrder {
     const writing = park(rows);
     if (running !== undefined) running.parking = writing;
     const stored = await writing;
-    if (stored) lane.rows += rows.length;
+    if (stored) this.#hold(lane, rows.length);
     for (const delivery of running === undefined ? behind : [running, ...behind]) onParked(delivery, stored);
     return stored;
   }

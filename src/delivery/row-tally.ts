@@ -1,21 +1,34 @@
-/** How many rows the store holds for a subscription, and whether that is as many as its policy allows. */
+/**
+ * How many rows the store holds for a subscription, and whether that is as many as its policy allows. What waits behind
+ * another of its key has a bound of its own: one key with many events must not stop the others.
+ */
 import { REPLAY_PAGE_EVENTS, REPLAY_PARKED_MAX, REPLAYS_RUNNING_MAX } from "../limits.ts";
 import type { DeliveryPolicy } from "../subscription/subscription.ts";
 
 export class RowTally {
   readonly #policy: DeliveryPolicy;
+  readonly #behind: () => number;
   parked = 0;
   scheduled = 0;
   deadLetters = 0;
 
-  constructor(policy: DeliveryPolicy) {
+  /** `behind`: how many of the parked ones wait behind another of their key. */
+  constructor(policy: DeliveryPolicy, behind: () => number) {
     this.#policy = policy;
+    this.#behind = behind;
   }
 
   /** Rows that may still be written before a bound is reached. */
   get room(): number {
     const { maxParked, maxScheduled, maxDeadLetters } = this.#policy;
-    return Math.min(maxParked - this.parked, maxScheduled - this.scheduled, maxDeadLetters - this.deadLetters);
+    const tried = this.parked - this.#behind();
+    return Math.min(maxParked - tried, maxScheduled - this.scheduled, maxDeadLetters - this.deadLetters, this.keyRoom);
+  }
+
+  /** The same of those that may wait behind another of their key. */
+  get keyRoom(): number {
+    const { ordering } = this.#policy;
+    return ordering === undefined ? Number.POSITIVE_INFINITY : ordering.maxWaiting - this.#behind();
   }
 
   /**
@@ -31,8 +44,12 @@ export class RowTally {
 
   /** Which bound is reached, or undefined. */
   get boundReached(): string | undefined {
-    const { maxParked, maxScheduled, maxDeadLetters } = this.#policy;
-    if (this.parked >= maxParked) return `${this.parked} deliveries are parked (delivery.maxParked)`;
+    const { maxParked, maxScheduled, maxDeadLetters, ordering } = this.#policy;
+    const behind = this.#behind();
+    const tried = this.parked - behind;
+    if (tried >= maxParked) return `${tried} deliveries are parked (delivery.maxParked)`;
+    if (ordering !== undefined && behind >= ordering.maxWaiting)
+      return `${behind} deliveries wait for others of their key (delivery.ordering.maxWaiting)`;
     if (this.deadLetters >= maxDeadLetters) return `${this.deadLetters} dead letters (delivery.maxDeadLetters)`;
     if (this.scheduled >= maxScheduled) return `${this.scheduled} deliveries are scheduled (delivery.maxScheduled)`;
     return undefined;

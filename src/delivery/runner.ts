@@ -96,7 +96,7 @@ export class SubscriptionRunner {
     const starts = policy.weight * (options.sink.sharesCalls ? TURN_STARTS_SHARING : TURN_STARTS);
     this.#seat = turns.join({ starts, work: (budget) => this.#work(budget) });
     this.#health = new Health(options.onHealth);
-    this.#tally = new RowTally(policy);
+    this.#tally = new RowTally(policy, () => this.#order?.behind ?? 0);
     this.#writer = new OutcomeWriter({
       subscription: subscription.id,
       forwards: forwardSink !== undefined,
@@ -332,7 +332,9 @@ export class SubscriptionRunner {
 
   /** Whether `receive` has to wait for rows to go, or for outcomes to be written: each of those may need a row. */
   get #isHeldBack(): boolean {
-    return this.#settlement.pending >= Math.min(this.#tally.room, this.#options.subscription.policy.maxInFlight);
+    const { pending } = this.#settlement;
+    if (pending >= Math.min(this.#tally.room, this.#options.subscription.policy.maxInFlight)) return true;
+    return this.#order !== undefined && (this.#order.isFull || this.#order.waiting >= this.#tally.keyRoom);
   }
 
   async #receive(max: number): Promise<void> {

@@ -2,6 +2,7 @@
 import {
   BATCH_REQUEST_BYTES_DEFAULT,
   DEAD_LETTERS_MAX_DEFAULT,
+  KEY_WAITING_MAX_DEFAULT,
   PARKED_MAX_DEFAULT,
   SCHEDULED_MAX_DEFAULT,
 } from "../limits.ts";
@@ -30,4 +31,8 @@ export const POLICY_DEFAULTS = {
 } as const satisfies DeliveryInput;
 
 /** What `ordering: key` stands for. */
-export const ORDERING_DEFAULTS = { key: "partitionkey", onDeadLetter: "continue" } as const;
+export const ORDERING_DEFAULTS = {
+  key: "partitionkey",
+  onDeadLetter: "continue",
+  maxWaiting: KEY_WAITING_MAX_DEFAULT,
+} as const;

@@ -121,10 +121,10 @@ function resolveBatch({ format, batch = {} }: DeliveryInput, at: string): BatchP
 
 function resolveOrdering(input: NonNullable<DeliveryInput["ordering"]>, at: string): OrderingPolicy | undefined {
   if (input === "none") return undefined;
-  const { key, onDeadLetter } = { ...ORDERING_DEFAULTS, ...(input === "key" ? {} : input) };
+  const { key, onDeadLetter, maxWaiting } = { ...ORDERING_DEFAULTS, ...(input === "key" ? {} : input) };
   const problem = validateName(key);
   if (problem !== undefined) throw faultAt("invalid-request", `${at}/key`, `${JSON.stringify(key)} ${problem}`);
-  return { attribute: key, onDeadLetter };
+  return { attribute: key, onDeadLetter, maxWaiting };
 }
 
 function resolveRateLimit({ perSecond, burst }: NonNullable<DeliveryInput["rateLimit"]>): RateLimit {

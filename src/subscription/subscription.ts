@@ -32,7 +32,10 @@ export interface DeliveryInput {
   /** Of format `batch`. */
   readonly batch?: { readonly maxEvents?: number; readonly maxBytes?: number; readonly maxWait?: string };
   /** `key`: by the attribute `partitionkey`; or the attribute, and what a dead letter does to those behind it. */
-  readonly ordering?: "none" | "key" | { readonly key?: string; readonly onDeadLetter?: "continue" | "block" };
+  readonly ordering?:
+    | "none"
+    | "key"
+    | { readonly key?: string; readonly onDeadLetter?: "continue" | "block"; readonly maxWaiting?: number };
   readonly rateLimit?: { readonly perSecond: number; readonly burst?: number };
   readonly breaker?: { readonly failures?: number; readonly maxPause?: string };
   /** Starts in each round of turns between subscriptions. */
@@ -88,6 +91,8 @@ export interface OrderingPolicy {
   /** Events with the same value of it are delivered one after the other; those without it in no order. */
   readonly attribute: string;
   readonly onDeadLetter: "continue" | "block";
+  /** Rows that wait behind another of their key. */
+  readonly maxWaiting: number;
 }
 
 /** A token bucket. */

@@ -4,6 +4,7 @@
  * a ledger of what they took.
  */
 import { describe, expect, it } from "vitest";
+import type { Park, Store } from "../../../src/store/port.ts";
 import { eventually } from "../../support/eventually.ts";
 import { openTestBus, type TestBus, type TestEvent, temporaryDirectory } from "../../support/open-bus.ts";
 import { type ReceivedRequest, startReceiver } from "../../support/receiver.ts";
@@ -112,6 +113,64 @@ describe("a subscription with order by key", () => {
     await until(test, { delivered: 65, ...DONE });
     expect(ledger.of("a")).toEqual(idsOf(keyed("a", 60)));
     expect(ledger.overlaps()).toBe(0);
+    await test.close();
+  });
+
+  it("lets other keys pass although a hot key has more waiting than maxParked", async () => {
+    await using directory = await temporaryDirectory();
+    let open = false;
+    await using ledger = await openLedger(({ id }) => (id === "a0" && !open ? 503 : 200));
+    const test = await openTestBus({ directory: directory.path });
+    const delivery = { ...ORDERED, maxInFlight: 2, maxParked: 5 };
+    await test.bus.createSubscription({ id: "s", topic: "t", sink: ledger.url, delivery });
+    await test.publish("t", [...keyed("a", 100), ...keyed("b", 50)]);
+    await until(test, { delivered: 50, parked: 100, state: "active" });
+    expect(ledger.of("b")).toEqual(idsOf(keyed("b", 50)));
+    open = true;
+    await until(test, { delivered: 150, ...DONE });
+    expect(ledger.of("a")).toEqual(idsOf(keyed("a", 100)));
+    await test.close();
+  });
+
+  it("stops receiving when as many wait behind their keys as may, and goes on when one of them could", async () => {
+    await using directory = await temporaryDirectory();
+    let open = false;
+    await using ledger = await openLedger(({ id }) => (id === "a0" && !open ? 503 : 200));
+    const test = await openTestBus({ directory: directory.path });
+    const delivery = { ...ORDERED, ordering: { maxWaiting: 20 }, maxInFlight: 2 };
+    await test.bus.createSubscription({ id: "s", topic: "t", sink: ledger.url, delivery });
+    await test.publish("t", [...keyed("a", 100), ...keyed("b", 50)]);
+    await eventually(async () => {
+      const { state, reason } = (await test.bus.subscription("s")).status;
+      expect(state).toBe("failing");
+      expect(reason).toMatch(/^[23]\d deliveries wait for others of their key \(delivery\.ordering\.maxWaiting\)/);
+    });
+    expect(ledger.of("b")).toEqual([]);
+    open = true;
+    await until(test, { delivered: 150, ...DONE, state: "active" });
+    expect(ledger.of("a")).toEqual(idsOf(keyed("a", 100)));
+    await test.close();
+  });
+
+  it("receives no more than its buffer holds while the rows of a key can't be written", async () => {
+    await using directory = await temporaryDirectory();
+    await using ledger = await openLedger(({ path, id }) => (path === "/failing" && id === "a0" ? 503 : 200));
+    const { promise: written, resolve: write } = Promise.withResolvers<void>();
+    const slowToPark = (store: Store): Store =>
+      new Proxy(store, {
+        get(target, property: keyof Store) {
+          if (property === "park") return (rows: readonly Park[]) => written.then(() => target.park(rows));
+          return target[property].bind(target);
+        },
+      });
+    const test = await openTestBus({ directory: directory.path, wrapStore: slowToPark });
+    const delivery = { ...ORDERED, maxInFlight: 4 };
+    await test.bus.createSubscription({ id: "s", topic: "t", sink: `${ledger.url}failing`, delivery });
+    await test.bus.createSubscription({ id: "other", topic: "t", sink: ledger.url });
+    await test.publish("t", keyed("a", 300));
+    await eventually(async () => expect((await test.bus.subscription("other")).status.delivered).toBe(300));
+    expect((await test.bus.subscription("s")).status.waiting).toBeLessThanOrEqual(4 * 4 + 4);
+    write();
     await test.close();
   });
 
