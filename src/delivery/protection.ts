@@ -23,10 +23,10 @@ export class Protection {
   ) {
     const { originBreaker, demand } = sink;
     const { breaker, rateLimit, maxInFlight } = policy;
-    // What the sink refuses or fails to take in a row, of this subscription alone: others may suit it better.
-    const own = new Breaker({ ...breaker, failures: BREAKER_REJECTS }, ["refused"]);
+    // What the sink refuses in a row, of this subscription alone: others may suit it better. Who pulls asks for the next.
+    const own = demand === undefined ? new Breaker({ ...breaker, failures: BREAKER_REJECTS }, ["refused"]) : undefined;
     const bucket = rateLimit && new TokenBucket(rateLimit, clock.now());
-    this.#breakers = [originBreaker, own];
+    this.#breakers = own === undefined ? [originBreaker] : [originBreaker, own];
     const asked = demand && new DemandGate(demand);
     const some = [bucket, asked].filter((gate) => gate !== undefined);
     this.gates = new Gates([...this.#breakers, new Pace(maxInFlight), ...some], clock, onOpen);

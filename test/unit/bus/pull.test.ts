@@ -71,6 +71,23 @@ describe("a subscription that is pulled from", () => {
     await test.close();
   });
 
+  it("goes on handing out when its consumer rejects many in a row, and says so", async () => {
+    await using directory = await temporaryDirectory();
+    const test = await open(directory.path);
+    await test.publish(
+      "t",
+      Array.from({ length: 40 }, (_, n) => `e${n}`),
+    );
+    for (let rejected = 0; rejected < 30; rejected += 10) {
+      const pulled = await receive(test, 10);
+      expect(pulled).toHaveLength(10);
+      test.bus.settlePulled("s", locksOf(pulled), { kind: "reject", reason: "no such order" });
+    }
+    await until(test, { deadLetters: 30, inFlight: 0, breaker: "closed", state: "failing" });
+    expect(await receive(test, 10, 100)).toHaveLength(10);
+    await test.close();
+  });
+
   it("delivers again when a lock expires, and its holder is too late then", async () => {
     await using directory = await temporaryDirectory();
     const test = await open(directory.path, { ...QUICK, timeout: "100ms" });
