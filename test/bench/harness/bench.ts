@@ -123,8 +123,8 @@ export class Bench implements AsyncDisposable {
   }
 
   /** Publishes for a while after a warm-up, and waits until the sink has received all of it. */
-  async publishAndReceive(load: Load, server: Server): Promise<EndToEnd> {
-    const { warmUpMs, measureMs } = this.sizes;
+  async publishAndReceive(load: Load, server: Server, measureMs = this.sizes.measureMs): Promise<EndToEnd> {
+    const { warmUpMs } = this.sizes;
     await this.#carry(load, { ms: warmUpMs });
     const { result, cpu } = await server.cpuOf(() => this.#carry(load, { ms: measureMs }));
     return { ...result, cpu };
