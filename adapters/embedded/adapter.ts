@@ -6,6 +6,7 @@ import { BATCH_COUNT_MAX, EVENT_BYTES_MAX, MAILBOX_CHECK_MS, SKIP_FLUSH_MS } fro
 import type { Clock } from "../../src/runtime/clock.ts";
 import type { Logger } from "../../src/runtime/logger.ts";
 import type { Database } from "../../src/sqlite/database.ts";
+import { byDeadline } from "../../src/transport/deadline.ts";
 import type {
   Capabilities,
   Consumer,
@@ -26,7 +27,7 @@ import { browse, findIdentity, toStartNumber } from "./browser.ts";
 import { CommitQueue } from "./commit-queue.ts";
 import { EmbeddedConsumer } from "./consumer.ts";
 import type { LogContext } from "./context.ts";
-import { beforeDeadline, every } from "./deadline.ts";
+import { every } from "./every.ts";
 import { closedError, groupNotFound, topicNotFound, toTransportError } from "./faults.ts";
 import { Forgetting, type ForgettingBounds } from "./forgetting.ts";
 import { Group, type HoldBack } from "./group.ts";
@@ -213,7 +214,7 @@ class EmbeddedTransport implements Transport {
     this.#closed.abort();
     for (const stop of this.#stopTimers) stop();
     const drained = [...consumers].map((consumer) => consumer.close(deadline));
-    await beforeDeadline(
+    await byDeadline(
       Promise.all([
         ...drained,
         commitQueue.drained(),

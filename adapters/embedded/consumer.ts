@@ -1,4 +1,6 @@
 /** The consumer of the port: waits for what its session has. */
+
+import { byDeadline } from "../../src/transport/deadline.ts";
 import {
   type Consumer,
   type ConsumerState,
@@ -7,7 +9,6 @@ import {
   TransportError,
 } from "../../src/transport/port.ts";
 import type { LogContext, OpenConsumer } from "./context.ts";
-import { beforeDeadline } from "./deadline.ts";
 import { closedError, fencedError, groupNotFound, topicNotFound } from "./faults.ts";
 import { Session } from "./session.ts";
 
@@ -84,7 +85,7 @@ export class EmbeddedConsumer implements Consumer, OpenConsumer {
     consumers.delete(this);
     this.#endSession();
     this.wake();
-    if (group !== undefined) await beforeDeadline(progress.flushed(group), deadline, clock);
+    if (group !== undefined) await byDeadline(progress.flushed(group), deadline, clock);
   }
 
   /** The session with the group as it is now; throws `closed`, `not_found` or `fenced`. */

@@ -13,7 +13,7 @@ import {
   RETENTION_CHECK_MS,
 } from "../../src/limits.ts";
 import type { LogContext } from "./context.ts";
-import { every } from "./deadline.ts";
+import { every } from "./every.ts";
 import { fairShare } from "./fair-share.ts";
 import type { Forget, Forgotten } from "./sql/identities.ts";
 import type { Topic } from "./topic.ts";

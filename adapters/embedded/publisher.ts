@@ -1,8 +1,8 @@
 /** The publisher of the port: refuses what can't be taken now, hands the rest to the topic's appender. */
 import type { Event } from "../../src/event/event.ts";
+import { byDeadline } from "../../src/transport/deadline.ts";
 import type { Publisher, PublishResult } from "../../src/transport/port.ts";
 import type { LogContext } from "./context.ts";
-import { beforeDeadline } from "./deadline.ts";
 import { closedError, failure, refusals, topicNotFound } from "./faults.ts";
 import { Topic } from "./topic.ts";
 
@@ -25,7 +25,7 @@ export class EmbeddedPublisher implements Publisher {
 
   async close(deadline: number): Promise<void> {
     this.#isClosed = true;
-    await beforeDeadline(this.#context.commitQueue.drained(), deadline, this.#context.clock);
+    await byDeadline(this.#context.commitQueue.drained(), deadline, this.#context.clock);
   }
 
   /** The topic, or why nothing can be stored in it now. */

@@ -15,7 +15,7 @@
 import { RETENTION_BLOCKS_MAX, RETENTION_CHECK_MS, RETENTION_PAUSE_MS } from "../../src/limits.ts";
 import { sleep } from "../../src/runtime/clock.ts";
 import type { LogContext } from "./context.ts";
-import { every } from "./deadline.ts";
+import { every } from "./every.ts";
 import type { Cut, CutResult } from "./sql/retention.ts";
 import type { Purge } from "./sql/topics.ts";
 import type { Topic } from "./topic.ts";
