@@ -4,6 +4,8 @@ import { Histogram, LATENCY_BOUNDS_SECONDS } from "../telemetry/histogram.ts";
 export class DeliveryCounters {
   delivered = 0;
   loopDropped = 0;
+  /** Deliveries that replays parked. */
+  replayed = 0;
   /** Settlements that came too late for the transport. */
   lateSettles = 0;
   readonly attempts = { delivered: 0, retry: 0, reject: 0, interrupted: 0 };

@@ -30,7 +30,7 @@
 import { KEY_BUFFER_WINDOWS, STORE_RETRY_MS_MAX, TURN_STARTS, TURN_STARTS_SHARING } from "../limits.ts";
 import type { Logger } from "../runtime/logger.ts";
 import type { Demand, Sink } from "../sink/port.ts";
-import type { DeliveryRow, MovedDeadLetter, Park } from "../store/port.ts";
+import type { DeliveryRow, MovedDeadLetter, Park, RowCounts } from "../store/port.ts";
 import { type Consumer, type Item, isMalformed } from "../transport/port.ts";
 import { deliveryTimeOf } from "./admission.ts";
 import { Attempts } from "./attempts.ts";
@@ -183,8 +183,8 @@ export class SubscriptionRunner {
   async start(paused: boolean): Promise<void> {
     const { store, subscription, afterUncleanStop } = this.#options;
     if (afterUncleanStop) await store.countUncleanStop(subscription.id);
+    const { parked, scheduled, deadLetters, retryDueAt, forwardDueAt } = await this.#countRows();
     if (this.#order !== undefined) this.#order.load(await store.heldKeys(subscription.id));
-    const { parked, scheduled, deadLetters, retryDueAt, forwardDueAt } = await store.counts(subscription.id);
     if (this.#state !== "starting") return; // it was told to stop meanwhile
     this.#state = "paused";
     Object.assign(this.#tally, { parked, scheduled, deadLetters });
@@ -192,6 +192,15 @@ export class SubscriptionRunner {
     this.#forwards?.open(forwardDueAt);
     this.#checkBounds();
     if (!paused) this.resume();
+  }
+
+  /** Dead letters that blocked their keys under the policy before block them no more, unless this one wants it too. */
+  async #countRows(): Promise<RowCounts> {
+    const { store, subscription, clock } = this.#options;
+    const counts = await store.counts(subscription.id);
+    if (counts.blocking === 0 || subscription.policy.ordering?.onDeadLetter === "block") return counts;
+    await store.unblock(subscription.id, clock.now());
+    return store.counts(subscription.id);
   }
 
   pause(): void {

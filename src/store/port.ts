@@ -146,6 +146,18 @@ export interface Lease {
   readonly nextDueAt: number | undefined;
 }
 
+/** Rows of one subscription by state, and when the first of each lane falls due. */
+export interface RowCounts {
+  /** Without the scheduled ones. */
+  readonly parked: number;
+  readonly scheduled: number;
+  readonly deadLetters: number;
+  /** Of the dead letters, those that block their key. */
+  readonly blocking: number;
+  readonly retryDueAt: number | undefined;
+  readonly forwardDueAt: number | undefined;
+}
+
 /** A durable resource: its name, what the user said (JSON), and a revision that grows by one with each change. */
 export interface ResourceRecord {
   readonly name: string;
@@ -184,16 +196,11 @@ export interface Store {
   attempting(ids: readonly string[]): Promise<void>;
   /** After an unclean stop: counts it on the rows that were marked as being attempted, and unmarks them. */
   countUncleanStop(subscription: string): Promise<void>;
+  /** Dead letters that block their keys do so no more: of each key the next row is due at `now`. */
+  unblock(subscription: string, now: number): Promise<void>;
   /** How many rows hold each key. */
   heldKeys(subscription: string): Promise<ReadonlyMap<string, number>>;
-  /** Rows of one subscription by state, and when the first of each lane falls due. `parked` leaves `scheduled` out. */
-  counts(subscription: string): Promise<{
-    readonly parked: number;
-    readonly scheduled: number;
-    readonly deadLetters: number;
-    readonly retryDueAt: number | undefined;
-    readonly forwardDueAt: number | undefined;
-  }>;
+  counts(subscription: string): Promise<RowCounts>;
 
   /** Stable under writes: a row that exists all the while is listed exactly once. Newest first. */
   list(

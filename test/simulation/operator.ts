@@ -22,9 +22,9 @@ async function moveOne(bus: Bus, id: string, dice: Dice, action: "redrive" | "di
   if (items.length > 0) await bus[action](id, { ids: [dice.pick(items).id] });
 }
 
-/** So many hold up everything; where keys are in order, each may block its key, also since the policy before. */
+/** So many hold up everything, or one of them its key. */
 function deadLettersAllowed({ maxDeadLetters, ordering }: DeliveryPolicy): number {
-  return ordering === undefined ? maxDeadLetters : 1;
+  return ordering?.onDeadLetter === "block" ? 1 : maxDeadLetters;
 }
 
 /** Stops in order get so long for running attempts. */

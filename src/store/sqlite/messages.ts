@@ -119,12 +119,9 @@ export interface DeadIdsPayload {
   readonly now: number;
 }
 
-export interface CountsAnswer {
-  readonly parked: number;
-  readonly scheduled: number;
-  readonly deadLetters: number;
-  readonly retryDueAt: number | undefined;
-  readonly forwardDueAt: number | undefined;
+export interface UnblockPayload {
+  readonly subscription: string;
+  readonly now: number;
 }
 
 export interface CompletePayload {

@@ -1,8 +1,8 @@
 /** The read operations of the store. */
 import { PAGE_ROWS_MAX } from "../../limits.ts";
 import type { Connection, Operation, Statement } from "../../sqlite/module.ts";
-import type { ResourceKind, ResourceRecord } from "../port.ts";
-import type { CountsAnswer, DeadPayload, ListPayload } from "./messages.ts";
+import type { ResourceKind, ResourceRecord, RowCounts } from "../port.ts";
+import type { DeadPayload, ListPayload } from "./messages.ts";
 import { RowReader } from "./row-reader.ts";
 import { conditionOf } from "./selection.ts";
 
@@ -39,16 +39,20 @@ function readCounts(connection: Connection): Operation {
   const dead = connection.prepare<{ count: number }>(
     "SELECT count(*) AS count FROM delivery WHERE subscription = ? AND state = 'dead'",
   );
+  const blocking = connection.prepare<{ count: number }>(
+    "SELECT count(*) AS count FROM delivery WHERE subscription = ? AND blocks = 1",
+  );
   const forwarding = connection.prepare<{ dueAt: number | null }>(
     "SELECT min(due_at) AS dueAt FROM delivery WHERE subscription = ? AND state = 'dead' AND due_at IS NOT NULL",
   );
   return (subscription: string) => {
     const retries = parked.get(subscription);
     const scheduled = retries?.scheduled ?? 0;
-    const result: CountsAnswer = {
+    const result: RowCounts = {
       parked: (retries?.count ?? 0) - scheduled,
       scheduled,
       deadLetters: dead.get(subscription)?.count ?? 0,
+      blocking: blocking.get(subscription)?.count ?? 0,
       retryDueAt: retries?.dueAt ?? undefined,
       forwardDueAt: forwarding.get(subscription)?.dueAt ?? undefined,
     };

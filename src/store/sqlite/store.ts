@@ -21,13 +21,13 @@ import type {
   Reschedule,
   ResourceKind,
   ResourceRecord,
+  RowCounts,
   Store,
 } from "../port.ts";
 import { EventPacker } from "./event-blob.ts";
 import { Leases } from "./leases.ts";
 import type {
   CompletePayload,
-  CountsAnswer,
   DeadIdsPayload,
   DeadPayload,
   DeadRow,
@@ -41,6 +41,7 @@ import type {
   RowsAnswer,
   RowsPayload,
   RowsWithHistoryAnswer,
+  UnblockPayload,
 } from "./messages.ts";
 import { rowsOf, rowsWithHistoryOf } from "./rows.ts";
 
@@ -142,12 +143,16 @@ class SqliteStore implements Store {
     return this.#write("store.countUncleanStop", subscription);
   }
 
+  unblock(subscription: string, now: number): Promise<void> {
+    return this.#write("store.unblock", { subscription, now } satisfies UnblockPayload);
+  }
+
   async heldKeys(subscription: string): Promise<ReadonlyMap<string, number>> {
     return new Map(await this.#database.read<[string, number][]>("store.heldKeys", subscription));
   }
 
-  counts(subscription: string): ReturnType<Store["counts"]> {
-    return this.#database.read<CountsAnswer>("store.counts", subscription);
+  counts(subscription: string): Promise<RowCounts> {
+    return this.#database.read<RowCounts>("store.counts", subscription);
   }
 
   async list(

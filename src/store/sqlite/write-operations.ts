@@ -14,6 +14,7 @@ import type {
   ParkedRow,
   RescheduledRow,
   RowsPayload,
+  UnblockPayload,
 } from "./messages.ts";
 import { RowReader } from "./row-reader.ts";
 
@@ -34,6 +35,7 @@ export function prepareWrites(connection: Connection): Record<string, Operation>
     "store.leaseDue": leaseDue(connection),
     "store.redrive": redrive(connection, keyed),
     "store.discard": discard(rows, connection, keyed),
+    "store.unblock": unblock(connection, keyed),
     "store.attempting": attempting(connection),
     "store.countUncleanStop": countUncleanStop(connection),
     "store.deleteDeliveries": deleteDeliveries(connection, rows),
@@ -215,6 +217,19 @@ function discard(rows: DeliveryRows, connection: Connection, keyed: KeyedRows): 
       return dead;
     });
     return { result };
+  };
+}
+
+function unblock(connection: Connection, keyed: KeyedRows): Operation {
+  const blocked = connection.prepare<{ key: string }>(
+    "SELECT DISTINCT order_key AS key FROM delivery WHERE subscription = ? AND blocks = 1",
+  );
+  const update = connection.prepare("UPDATE delivery SET blocks = 0 WHERE subscription = ? AND blocks = 1");
+  return ({ subscription, now }: UnblockPayload) => {
+    const keys = blocked.all(subscription);
+    update.run(subscription);
+    for (const { key } of keys) keyed.wakeNext({ subscription, key }, now);
+    return DONE;
   };
 }
 

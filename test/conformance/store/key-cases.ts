@@ -164,6 +164,26 @@ const dying: readonly StoreCase[] = [
     },
   },
   {
+    name: "goes on with all keys of a subscription once its dead letters block them no more",
+    async run({ store }) {
+      const [first, second] = keyed(2) as [Park, Park];
+      const elsewhere = deadOf(OTHER, { key: KEY, blocks: true });
+      await store.park([first, second]);
+      await store.deadLetter([
+        deadAfter(first, { blocks: true }),
+        deadOf(BILLING, { key: "x", blocks: true }),
+        elsewhere,
+      ]);
+      assert.equal((await store.counts(BILLING)).blocking, 2);
+      await store.unblock(BILLING, NOW);
+      const { blocking, deadLetters, retryDueAt } = await store.counts(BILLING);
+      assert.deepEqual([blocking, deadLetters, retryDueAt], [0, 2, NOW]);
+      assert.deepEqual(await store.heldKeys(BILLING), new Map([[KEY, 1]]));
+      assert.deepEqual(await due(store), [second.id]);
+      assert.equal((await store.counts(OTHER)).blocking, 1);
+    },
+  },
+  {
     name: "parks behind a dead letter that blocks the key from the start",
     async run({ store }) {
       const dead = deadOf(BILLING, { key: KEY, blocks: true });

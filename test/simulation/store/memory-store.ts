@@ -22,6 +22,7 @@ import type {
   Reschedule,
   ResourceKind,
   ResourceRecord,
+  RowCounts,
   Store,
 } from "../../../src/store/port.ts";
 import { isMalformed } from "../../../src/transport/port.ts";
@@ -222,6 +223,14 @@ export class MemoryStore implements Store {
     });
   }
 
+  unblock(subscription: string, now: number): Promise<void> {
+    return this.#way("unblock", [subscription], () => {
+      const blocking = this.#data.of(subscription, "dead").filter(({ blocks }) => blocks);
+      for (const known of blocking) this.#data.put("unblock", { ...known, blocks: false });
+      for (const { row } of blocking) this.#wakeNext(row, now);
+    });
+  }
+
   heldKeys(subscription: string): Promise<ReadonlyMap<string, number>> {
     return this.#way("heldKeys", [subscription], () => {
       const held = new Map<string, number>();
@@ -233,12 +242,14 @@ export class MemoryStore implements Store {
     });
   }
 
-  counts(subscription: string): ReturnType<Store["counts"]> {
+  counts(subscription: string): Promise<RowCounts> {
     return this.#way("counts", [subscription], () => {
       const [parked, dead] = [this.#data.of(subscription, "parked"), this.#data.of(subscription, "dead")];
       const [retryDueAt, forwardDueAt] = [earliest(parked), earliest(dead)];
       const scheduled = parked.filter(({ row }) => row.scheduled).length;
-      return { parked: parked.length - scheduled, scheduled, deadLetters: dead.length, retryDueAt, forwardDueAt };
+      const blocking = dead.filter(({ blocks }) => blocks).length;
+      const deadLetters = dead.length;
+      return { parked: parked.length - scheduled, scheduled, deadLetters, blocking, retryDueAt, forwardDueAt };
     });
   }
 

@@ -244,6 +244,28 @@ describe("a subscription with order by key", () => {
     },
   );
 
+  it.each(["none", "key"] as const)(
+    "lets what waits for a dead letter go on when the policy becomes %s",
+    async (ordering) => {
+      await using directory = await temporaryDirectory();
+      await using ledger = await openLedger(({ id }) => (id === "a1" ? 400 : 200));
+      const test = await openTestBus({ directory: directory.path });
+      const subscription = { id: "s", topic: "t", sink: ledger.url };
+      const blocking = { ...ORDERED, ordering: { onDeadLetter: "block" } } as const;
+      await test.bus.createSubscription({ ...subscription, delivery: blocking });
+      await test.publish("t", keyed("a", 4));
+      await until(test, { delivered: 1, deadLetters: 1, parked: 2 });
+      await test.bus.replaceSubscription("s", { ...subscription, delivery: { ...ORDERED, ordering } }, undefined);
+      await test.publish("t", keyed("a", 2, 4));
+      await eventually(() => {
+        const taken = ledger.of("a");
+        expect(ordering === "key" ? taken : taken.sort()).toEqual(["a0", "a2", "a3", "a4", "a5"]);
+      });
+      await until(test, { deadLetters: 1, ...DONE });
+      await test.close();
+    },
+  );
+
   it("orders by another attribute when told, and leaves events without it unordered", async () => {
     await using directory = await temporaryDirectory();
     let open = false;
