@@ -194,6 +194,9 @@ export interface SubscriptionSnapshot {
   readonly breaker: BreakerState;
   readonly delivered: number;
   readonly loopDropped: number;
+  /** Deliveries that replays made. */
+  readonly replayed: number;
+  readonly replaysRunning: number;
   /** Evaluations of the filters that failed, by kind. */
   readonly filterErrors: Readonly<Record<string, number>>;
   /** Settlements that came too late for the transport. */

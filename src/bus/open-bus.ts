@@ -299,7 +299,7 @@ class BusService implements OwnedBus {
   }
 
   snapshot() {
-    return Promise.all([...this.#subscriptions.all()].map((entry) => entry.snapshot()));
+    return Promise.all([...this.#subscriptions.all()].map((entry) => entry.snapshot(this.#replays.running(entry.id))));
   }
 
   topicCounters() {

@@ -57,6 +57,10 @@ export class Replays {
     });
   }
 
+  running(subscription: string): number {
+    return this.#of(subscription).filter(({ isRunning }) => isRunning).length;
+  }
+
   /** Newest first. */
   list(entry: SubscriptionEntry): readonly ReplayView[] {
     return this.#of(entry.id)
@@ -100,10 +104,10 @@ export class Replays {
   }
 
   #refuseTooMany(entry: SubscriptionEntry): void {
-    const running = this.#of(entry.id).filter(({ isRunning }) => isRunning);
+    const running = this.running(entry.id);
     const total = [...this.#replays.values()].filter(({ isRunning }) => isRunning);
-    if (running.length < REPLAYS_RUNNING_MAX && total.length < REPLAYS_RUNNING_TOTAL_MAX) return;
-    const message = `${running.length} replays of subscription "${entry.id}" run (at most ${REPLAYS_RUNNING_MAX}), ${total.length} in all (at most ${REPLAYS_RUNNING_TOTAL_MAX}): cancel one, or wait`;
+    if (running < REPLAYS_RUNNING_MAX && total.length < REPLAYS_RUNNING_TOTAL_MAX) return;
+    const message = `${running} replays of subscription "${entry.id}" run (at most ${REPLAYS_RUNNING_MAX}), ${total.length} in all (at most ${REPLAYS_RUNNING_TOTAL_MAX}): cancel one, or wait`;
     throw new PulsebusError("conflict", message);
   }
 

@@ -224,6 +224,7 @@ export class SubscriptionEntry {
     return this.#rowCounting.run(this.id, async () => {
       if (this.#runner === undefined) return false;
       await this.#runner.replay(rows);
+      this.#counters.replayed += rows.length;
       return true;
     });
   }
@@ -293,8 +294,8 @@ export class SubscriptionEntry {
     };
   }
 
-  async snapshot(): Promise<SubscriptionSnapshot> {
-    const { attempts, delivered, loopDropped, lateSettles, deadLettered, latency } = this.#counters;
+  async snapshot(replaysRunning: number): Promise<SubscriptionSnapshot> {
+    const { attempts, delivered, loopDropped, replayed, lateSettles, deadLettered, latency } = this.#counters;
     return {
       id: this.id,
       topic: this.subscription.topic,
@@ -305,6 +306,8 @@ export class SubscriptionEntry {
       breaker: this.#runner?.breaker ?? "closed",
       delivered,
       loopDropped,
+      replayed,
+      replaysRunning,
       filterErrors: this.subscription.filter.errors.byKind,
       lateSettles,
       attempts: { ...attempts },

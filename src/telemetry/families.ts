@@ -73,6 +73,18 @@ const SUBSCRIPTION_FAMILIES: readonly BusFamily[] = [
   },
   {
     kind: "counter",
+    name: "pulsebus_replayed_total",
+    help: "Deliveries that replays made of events stored before.",
+    samples: (scrape) => perSubscription(scrape, ({ replayed }) => [{ labels: {}, value: replayed }]),
+  },
+  {
+    kind: "gauge",
+    name: "pulsebus_replays_running",
+    help: "Replays that have not come to their end.",
+    samples: (scrape) => perSubscription(scrape, ({ replaysRunning }) => [{ labels: {}, value: replaysRunning }]),
+  },
+  {
+    kind: "counter",
     name: "pulsebus_filter_errors_total",
     help: "Evaluations of filters that failed, so that the event did not match, by kind.",
     samples: (scrape) => perSubscription(scrape, ({ filterErrors }) => entries(filterErrors, "kind")),

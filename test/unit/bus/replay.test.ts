@@ -63,6 +63,7 @@ describe("a replay", () => {
     const { recent } = await test.bus.deliveries("s", {}, { cursor: undefined, limit: 1 });
     expect(new Set(recent.map(({ deliveryId }) => deliveryId)).size).toBe(500);
     expect(test.bus.replays("s").map(({ id }) => id)).toEqual([second.id, replay.id]);
+    expect(await test.bus.snapshot()).toMatchObject([{ id: "s", replayed: 500, replaysRunning: 0 }]);
     await test.close();
   });
 
