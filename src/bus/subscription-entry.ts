@@ -202,7 +202,7 @@ export class SubscriptionEntry {
   /** Dead letters are parked again, or deleted; answers how many. */
   move(action: "redrive" | "discard", change: () => Promise<readonly MovedDeadLetter[]>): Promise<number> {
     return this.#rowCounting.run(this.id, async () => {
-      const moved = await (this.#runner === undefined ? change() : this.#runner.move(action, change));
+      const moved = await (this.#runner === undefined ? change() : this.#runner.interventions.move(action, change));
       return moved.length;
     });
   }
@@ -223,7 +223,7 @@ export class SubscriptionEntry {
   replay(rows: readonly Park[]): Promise<boolean> {
     return this.#rowCounting.run(this.id, async () => {
       if (this.#runner === undefined) return false;
-      await this.#runner.replay(rows);
+      await this.#runner.interventions.replay(rows);
       this.#counters.replayed += rows.length;
       return true;
     });

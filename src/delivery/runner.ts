@@ -30,7 +30,7 @@
 import { KEY_BUFFER_WINDOWS, STORE_RETRY_MS_MAX, TURN_STARTS, TURN_STARTS_SHARING } from "../limits.ts";
 import type { Logger } from "../runtime/logger.ts";
 import type { Demand, Sink } from "../sink/port.ts";
-import type { DeliveryRow, MovedDeadLetter, Park, RowCounts } from "../store/port.ts";
+import type { DeliveryRow } from "../store/port.ts";
 import { type Consumer, type Item, isMalformed } from "../transport/port.ts";
 import { deliveryTimeOf } from "./admission.ts";
 import { Attempts } from "./attempts.ts";
@@ -39,6 +39,7 @@ import { DueLane } from "./due-lane.ts";
 import { ForwardLane } from "./forward-lane.ts";
 import { Health } from "./health.ts";
 import { Intake } from "./intake.ts";
+import { Interventions } from "./interventions.ts";
 import { KeyOrder } from "./key-order.ts";
 import { OpenDelivery } from "./open-delivery.ts";
 import { orderKeyOf } from "./order-key.ts";
@@ -47,6 +48,7 @@ import { Protection } from "./protection.ts";
 import { Quarantine } from "./quarantine.ts";
 import { Recount } from "./recount.ts";
 import { RowTally } from "./row-tally.ts";
+import { readRowsAtStart } from "./rows-at-start.ts";
 import { Settlement, type SettlementOptions } from "./settlement.ts";
 import type { Seat, Turns } from "./turns.ts";
 
@@ -77,6 +79,8 @@ export class SubscriptionRunner {
   readonly #order: KeyOrder | undefined;
   readonly #settlement: Settlement;
   readonly #recount: Recount;
+  /** What others do with its rows. */
+  readonly interventions: Interventions;
   readonly #retries: DueLane;
   readonly #forwards: ForwardLane | undefined;
   readonly #protection: Protection;
@@ -117,6 +121,10 @@ export class SubscriptionRunner {
       isCalm: () => this.#settlement.pending === 0,
     });
     this.#retries = new DueLane({ subscription: subscription.id, lane: "retry", store, clock, logger, onReady: plan });
+    this.interventions = new Interventions({
+      ...{ store, clock, tally: this.#tally, order: this.#order, retries: this.#retries, recount: this.#recount },
+      onChanged: () => this.#rowsChanged(),
+    });
     this.#forwards = forwardSink && new ForwardLane({ ...options, forwardSink });
     this.#protection = new Protection(policy, options, clock, plan);
     const open = options.afterUncleanStop ? policy.maxInFlight * (policy.batch?.maxEvents ?? 1) : 0;
@@ -181,26 +189,16 @@ export class SubscriptionRunner {
 
   /** Reads what the store holds, then receives unless `paused`. Rejects when the store can't be read. */
   async start(paused: boolean): Promise<void> {
-    const { store, subscription, afterUncleanStop } = this.#options;
-    if (afterUncleanStop) await store.countUncleanStop(subscription.id);
-    const { parked, scheduled, deadLetters, retryDueAt, forwardDueAt } = await this.#countRows();
-    if (this.#order !== undefined) this.#order.load(await store.heldKeys(subscription.id));
+    const { counts, heldKeys } = await readRowsAtStart(this.#options);
     if (this.#state !== "starting") return; // it was told to stop meanwhile
     this.#state = "paused";
+    this.#order?.load(heldKeys);
+    const { parked, scheduled, deadLetters } = counts;
     Object.assign(this.#tally, { parked, scheduled, deadLetters });
-    this.#retries.open(retryDueAt);
-    this.#forwards?.open(forwardDueAt);
+    this.#retries.open(counts.retryDueAt);
+    this.#forwards?.open(counts.forwardDueAt);
     this.#checkBounds();
     if (!paused) this.resume();
-  }
-
-  /** Dead letters that blocked their keys under the policy before block them no more, unless this one wants it too. */
-  async #countRows(): Promise<RowCounts> {
-    const { store, subscription, clock } = this.#options;
-    const counts = await store.counts(subscription.id);
-    if (counts.blocking === 0 || subscription.policy.ordering?.onDeadLetter === "block") return counts;
-    await store.unblock(subscription.id, clock.now());
-    return store.counts(subscription.id);
   }
 
   pause(): void {
@@ -214,42 +212,6 @@ export class SubscriptionRunner {
     if (this.#state !== "paused") return;
     this.#state = "running";
     this.#seat.plan();
-  }
-
-  /** Others park dead letters again, due now or behind others of their key, or delete them. */
-  move(
-    action: "redrive" | "discard",
-    change: () => Promise<readonly MovedDeadLetter[]>,
-  ): Promise<readonly MovedDeadLetter[]> {
-    return this.#changedByOthers(change, (moved) => {
-      this.#tally.deadLetters -= moved.length;
-      this.#retries.expect(this.#options.clock.now());
-      if (action === "discard") return this.#order?.discarded(moved);
-      this.#order?.redriven(moved);
-      this.#tally.parked += moved.length;
-    });
-  }
-
-  /** A replay parks these rows, due at their time or behind others of their key. */
-  replay(rows: readonly Park[]): Promise<void> {
-    return this.#changedByOthers(
-      () => this.#options.store.park(rows),
-      () => {
-        for (const { key, scheduled, dueAt } of rows) {
-          if (key !== undefined) this.#order?.joined(key);
-          this.#tally[scheduled ? "scheduled" : "parked"] += 1;
-          this.#retries.expect(dueAt);
-        }
-      },
-    );
-  }
-
-  /** They may do so while an outcome of the same rows is on its way. */
-  async #changedByOthers<Change>(change: () => Promise<Change>, tell: (change: Change) => void): Promise<Change> {
-    const changed = await this.#recount.whileOthersChange(change, tell);
-    this.#checkBounds();
-    this.#seat.plan();
-    return changed;
   }
 
   /**
@@ -313,10 +275,14 @@ export class SubscriptionRunner {
       onDead: () => this.#forwards?.expect(this.#options.clock.now()),
       onSettled: () => {
         this.#recount.changed();
-        this.#checkBounds();
-        this.#seat.plan();
+        this.#rowsChanged();
       },
     });
+  }
+
+  #rowsChanged(): void {
+    this.#checkBounds();
+    this.#seat.plan();
   }
 
   #checkBounds(): void {
