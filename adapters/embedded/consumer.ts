@@ -1,6 +1,7 @@
 /** The consumer of the port: waits for what its session has. */
 
 import { byDeadline } from "../../src/transport/deadline.ts";
+import { Doorbell } from "../../src/transport/doorbell.ts";
 import {
   type Consumer,
   type ConsumerState,
@@ -26,8 +27,7 @@ export class EmbeddedConsumer implements Consumer, OpenConsumer {
   #closing: Promise<void> | undefined;
   #isReceiving = false;
   #hasReceived = false;
-  #wake: (() => void) | undefined;
-  #watched: AbortSignal | undefined;
+  readonly #doorbell = new Doorbell();
 
   constructor(context: LogContext, target: ConsumerTarget) {
     this.#context = context;
@@ -45,7 +45,7 @@ export class EmbeddedConsumer implements Consumer, OpenConsumer {
         if (signal.aborted) return [];
         const items = session.take(max);
         if (items.length > 0) return items;
-        await this.#woken(signal);
+        await this.#doorbell.wait(signal);
       }
     } finally {
       this.#isReceiving = false;
@@ -70,7 +70,7 @@ export class EmbeddedConsumer implements Consumer, OpenConsumer {
   wake(): void {
     const session = this.#session;
     if (session !== undefined && (session.topic.isDeleted || session.group.isDeleted)) this.#endSession();
-    this.#wake?.();
+    this.#doorbell.ring();
   }
 
   close(deadline: number): Promise<void> {
@@ -105,22 +105,5 @@ export class EmbeddedConsumer implements Consumer, OpenConsumer {
   #endSession(): void {
     this.#session?.end();
     this.#session = undefined;
-  }
-
-  #woken(signal: AbortSignal): Promise<void> {
-    this.#watch(signal);
-    return new Promise((resolve) => {
-      this.#wake = () => {
-        this.#wake = undefined;
-        resolve();
-      };
-    });
-  }
-
-  /** A caller that uses one signal for many waits pays for one listener. */
-  #watch(signal: AbortSignal): void {
-    if (signal === this.#watched) return;
-    this.#watched = signal;
-    signal.addEventListener("abort", () => this.wake(), { once: true });
   }
 }

@@ -9,6 +9,7 @@
  */
 import { MAILBOX_IDLE_MS } from "../limits.ts";
 import type { Clock } from "../runtime/clock.ts";
+import { Doorbell } from "./doorbell.ts";
 import { TransportError } from "./port.ts";
 
 export interface MailboxOptions<T> {
@@ -31,8 +32,7 @@ export class Mailbox<T> {
   /** Why the next take fails. */
   #failure: TransportError | undefined;
   #isTaking = false;
-  #wake: (() => void) | undefined;
-  #watched: AbortSignal | undefined;
+  readonly #doorbell = new Doorbell();
   #takenAt = 0;
   #cancelTimer: (() => void) | undefined;
 
@@ -50,7 +50,7 @@ export class Mailbox<T> {
     if (this.free <= 0) return false;
     this.#failure = undefined; // of a time that has passed
     this.#unread.push(item);
-    this.#wake?.();
+    this.#doorbell.ring();
     return true;
   }
 
@@ -68,7 +68,7 @@ export class Mailbox<T> {
         this.#throwFailure();
         if (signal.aborted) return [];
         if (this.#unread.length > 0) return this.#shift(max);
-        await this.#woken(signal);
+        await this.#doorbell.wait(signal);
       }
     } finally {
       this.#isTaking = false;
@@ -79,7 +79,7 @@ export class Mailbox<T> {
   /** The running `take` rejects, or else the next one, unless an item arrives before. */
   fail(error: TransportError): void {
     this.#failure = error;
-    this.#wake?.();
+    this.#doorbell.ring();
   }
 
   /** Takes out what was not read: its channel, session or assignment is gone. */
@@ -95,7 +95,7 @@ export class Mailbox<T> {
     this.#status = "closed";
     this.#cancelTimer?.();
     this.#cancelTimer = undefined;
-    this.#wake?.();
+    this.#doorbell.ring();
     return this.drain();
   }
 
@@ -116,24 +116,6 @@ export class Mailbox<T> {
     const items = this.#unread.splice(0, max);
     this.#options.onFree();
     return items;
-  }
-
-  /** What arrives in one turn is taken together: the wait ends in a microtask, after the SDK's own loop. */
-  #woken(signal: AbortSignal): Promise<void> {
-    this.#watch(signal);
-    return new Promise((resolve) => {
-      this.#wake = () => {
-        this.#wake = undefined;
-        resolve();
-      };
-    });
-  }
-
-  /** A caller that uses one signal for many takes pays for one listener. */
-  #watch(signal: AbortSignal): void {
-    if (signal === this.#watched) return;
-    this.#watched = signal;
-    signal.addEventListener("abort", () => this.#wake?.(), { once: true });
   }
 
   /** One timer for many takes: it looks at the time of the last one. */

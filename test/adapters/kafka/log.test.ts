@@ -3,7 +3,8 @@ import { Kafka } from "kafkajs";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import type { Logger } from "../../../src/runtime/logger.ts";
 import { idsOf, makeEvent, makeEvents } from "../../../src/transport/conformance/events.ts";
-import type { Consumer, Item, Transport } from "../../../src/transport/port.ts";
+import { receiveCount } from "../../../src/transport/conformance/steps.ts";
+import type { Transport } from "../../../src/transport/port.ts";
 import { describeBroker } from "../../support/brokers.ts";
 import { EVERYTHING, openKafka, SILENT, soon, topicSettings, uniqueName } from "./instance.ts";
 
@@ -42,21 +43,13 @@ await describeBroker("kafka", "the log of a Kafka topic", (server) => {
     return events.map(({ id }) => id);
   }
 
-  async function receive(consumer: Consumer, count: number): Promise<Item[]> {
-    const items: Item[] = [];
-    const signal = AbortSignal.timeout(20_000);
-    while (items.length < count && !signal.aborted)
-      items.push(...(await consumer.receive(count - items.length, signal)));
-    return items;
-  }
-
   it("lost events that a group had not read: they are told, counted, and the rest is read", async () => {
     const { address, group } = await topicWithGroup();
     const ids = await publish(address, 10);
     await admin.fetchTopicOffsets(address); // kafkajs has to know the topic
     await admin.deleteTopicRecords({ topic: address, partitions: [{ partition: 0, offset: "6" }] });
     const consumer = transport.consumer(address, group, { matcher: EVERYTHING });
-    expect(idsOf(await receive(consumer, 4))).toEqual(ids.slice(6));
+    expect(idsOf(await receiveCount(consumer, 4))).toEqual(ids.slice(6));
     expect(consumer.state.skipped).toBe(6);
     expect(await transport.stats(address, group)).toMatchObject({ backlog: 0, skipped: 6 });
     expect(warnings.join()).toContain("retention took events");
@@ -80,7 +73,7 @@ await describeBroker("kafka", "the log of a Kafka topic", (server) => {
     }
     await producer.disconnect();
     const consumer = transport.consumer(address, group, { matcher: EVERYTHING });
-    const items = await receive(consumer, 2);
+    const items = await receiveCount(consumer, 2);
     expect(idsOf(items)).toEqual(["1", "4"]);
     for (const item of items) consumer.settle(item, "ack");
     await expect.poll(async () => (await transport.stats(address, group)).backlog).toBe(0);
@@ -106,7 +99,7 @@ await describeBroker("kafka", "the log of a Kafka topic", (server) => {
     expect(results.map((result) => (result.ok ? "ok" : result.error.code))).toEqual(["ok", "too_large", "ok", "ok"]);
     const consumer = transport.consumer(address, group, { matcher: EVERYTHING });
     const stored = events.filter((_, index) => index !== 1).map(({ id }) => id);
-    expect(idsOf(await receive(consumer, 3))).toEqual(stored);
+    expect(idsOf(await receiveCount(consumer, 3))).toEqual(stored);
     await consumer.close(soon());
   });
 
@@ -114,7 +107,7 @@ await describeBroker("kafka", "the log of a Kafka topic", (server) => {
     const { address, group } = await topicWithGroup();
     const consumer = transport.consumer(address, group, { matcher: EVERYTHING });
     await publish(address, 1);
-    await receive(consumer, 1);
+    await receiveCount(consumer, 1);
     await admin.createPartitions({ topicPartitions: [{ topic: address, count: 2 }] });
     const producer = kafka.producer();
     await producer.connect();
@@ -125,7 +118,7 @@ await describeBroker("kafka", "the log of a Kafka topic", (server) => {
       })
       .toBeDefined();
     await producer.disconnect();
-    expect(idsOf(await receive(consumer, 1))).toEqual(["new"]);
+    expect(idsOf(await receiveCount(consumer, 1))).toEqual(["new"]);
     await consumer.close(soon());
   });
 
@@ -153,7 +146,7 @@ await describeBroker("kafka", "the log of a Kafka topic", (server) => {
       matcher: { ...EVERYTHING, matches: ({ id }) => id.endsWith("-49") },
     });
     const ids = await publish(address, 100);
-    expect(idsOf(await receive(consumer, 1))).toEqual([ids[49]]);
+    expect(idsOf(await receiveCount(consumer, 1))).toEqual([ids[49]]);
     await expect.poll(async () => (await transport.stats(address, group)).backlog, { timeout: 5_000 }).toBe(0);
     await consumer.close(soon());
     expect(await transport.stats(address, group)).toMatchObject({ backlog: 1 }); // the one that was not settled

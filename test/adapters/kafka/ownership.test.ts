@@ -2,7 +2,8 @@
 import { Kafka } from "kafkajs";
 import { afterAll, afterEach, beforeAll, expect, it } from "vitest";
 import { idsOf, makeEvents } from "../../../src/transport/conformance/events.ts";
-import type { Consumer, Item, Transport } from "../../../src/transport/port.ts";
+import { receiveCount } from "../../../src/transport/conformance/steps.ts";
+import type { Consumer, Transport } from "../../../src/transport/port.ts";
 import { describeBroker } from "../../support/brokers.ts";
 import { EVERYTHING, openKafka, soon, topicSettings, uniqueName } from "./instance.ts";
 
@@ -49,21 +50,13 @@ await describeBroker("kafka", "the owner of a Kafka group", (server) => {
     return events.map(({ id }) => id);
   }
 
-  async function receive(consumer: Consumer, count: number): Promise<Item[]> {
-    const items: Item[] = [];
-    const signal = AbortSignal.timeout(20_000);
-    while (items.length < count && !signal.aborted)
-      items.push(...(await consumer.receive(count - items.length, signal)));
-    return items;
-  }
-
   it("is the process that came last; the one before is told, and does not take the group back", async () => {
     await newGroup();
     const ids = await publish(4);
     const first = consume(await process());
-    const [old] = await receive(first, 1);
+    const [old] = await receiveCount(first, 1);
     const second = consume(await process());
-    const items = await receive(second, 4);
+    const items = await receiveCount(second, 4);
     expect(idsOf(items)).toEqual(ids);
     expect(items[0]?.redelivered).toBe(true);
     const told = first
@@ -74,21 +67,21 @@ await describeBroker("kafka", "the owner of a Kafka group", (server) => {
     expect(old && first.settle(old, "ack")).toBe(false);
     for (const item of items) expect(second.settle(item, "ack")).toBe(true);
     const more = await publish(2);
-    expect(idsOf(await receive(second, 2))).toEqual(more);
+    expect(idsOf(await receiveCount(second, 2))).toEqual(more);
   });
 
   it("can't commit once it was displaced, whatever it settles before it is told", async () => {
     await newGroup();
     const ids = await publish(3);
     const first = consume(await process());
-    const held = await receive(first, 3);
+    const held = await receiveCount(first, 3);
     const second = consume(await process());
-    await receive(second, 3);
+    await receiveCount(second, 3);
     for (const item of held) first.settle(item, "ack"); // its heartbeat has not told it yet
     await first.close(soon());
     await second.close(soon());
     const third = consume(await process());
-    expect(idsOf(await receive(third, 3))).toEqual(ids);
+    expect(idsOf(await receiveCount(third, 3))).toEqual(ids);
   });
 
   it("is one for each bus: two buses have groups of their own", async () => {
@@ -96,19 +89,19 @@ await describeBroker("kafka", "the owner of a Kafka group", (server) => {
     const other = await process("another bus");
     await other.createGroup(address, group, { at: "latest" });
     const ids = await publish(2);
-    expect(idsOf(await receive(consume(await process()), 2))).toEqual(ids);
-    expect(idsOf(await receive(consume(other), 2))).toEqual(ids);
+    expect(idsOf(await receiveCount(consume(await process()), 2))).toEqual(ids);
+    expect(idsOf(await receiveCount(consume(other), 2))).toEqual(ids);
   });
 
   it("takes a group that a crashed process left over at once, and repeats only what that one had not settled", async () => {
     await newGroup();
     const ids = await publish(10);
     const crashed = consume(await process());
-    const items = await receive(crashed, 10);
+    const items = await receiveCount(crashed, 10);
     for (const [index, item] of items.entries()) if (index % 3 !== 0) crashed.settle(item, "ack");
     await expect.poll(() => transport.progress(address, group, items[8]?.position ?? "")).toBe("settled");
     const next = consume(await process()); // the first one has not left the group
-    const again = await receive(next, 4);
+    const again = await receiveCount(next, 4);
     expect(idsOf(again)).toEqual(ids.filter((_, index) => index % 3 === 0));
     expect(again.every(({ redelivered }) => redelivered)).toBe(true);
   });
@@ -131,7 +124,7 @@ await describeBroker("kafka", "the owner of a Kafka group", (server) => {
     await newGroup();
     const ids = await publish(3);
     const first = consume(await process());
-    for (const item of await receive(first, 3)) first.settle(item, "ack");
+    for (const item of await receiveCount(first, 3)) first.settle(item, "ack");
     await first.close(soon());
     const admin = new Kafka({ clientId: "operator", brokers: server.split(","), logLevel: 0 }).admin();
     await admin.connect();
@@ -141,6 +134,6 @@ await describeBroker("kafka", "the owner of a Kafka group", (server) => {
     await admin.setOffsets({ groupId, topic: address, partitions: [{ partition: 0, offset }] });
     await admin.disconnect();
     const next = consume(await process());
-    expect(idsOf(await receive(next, 2))).toEqual(ids.slice(1));
+    expect(idsOf(await receiveCount(next, 2))).toEqual(ids.slice(1));
   });
 });
