@@ -205,7 +205,7 @@ export class Ledger implements BrokerObserver {
 
   #rowChanged(call: string, before: DeliveryRow | undefined, after: DeliveryRow | undefined): void {
     const account = this.#accounts.get((after ?? before)?.id ?? "");
-    if (account !== undefined) account.isUnwritten = false;
+    if (account !== undefined && !isOnlyAPlace(call, account, after)) account.isUnwritten = false;
     if (account === undefined) this.violate(`${call} wrote a row that belongs to no event`);
     else if (after === undefined) this.#rowGone(call, account);
     else if (call === "redrive") this.#countAgain(account);
@@ -348,6 +348,11 @@ export class Ledger implements BrokerObserver {
     this.#present.set(address, ids);
     return ids;
   }
+}
+
+/** Parked while its attempt ran, to have its place among those of its key: the row knows nothing of the attempt yet. */
+function isOnlyAPlace(call: string, { lastResult }: Account, after: DeliveryRow | undefined): boolean {
+  return call === "park" && after?.attempts === 0 && lastResult?.kind !== "aborted";
 }
 
 function nameOf({ subscription, stored: { event, position } }: Account): string {
