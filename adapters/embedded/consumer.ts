@@ -1,5 +1,4 @@
 /** The consumer of the port: waits for what its session has. */
-
 import { byDeadline } from "../../src/transport/deadline.ts";
 import { Doorbell } from "../../src/transport/doorbell.ts";
 import {

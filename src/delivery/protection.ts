@@ -24,9 +24,9 @@ export class Protection {
     const { originBreaker, demand } = sink;
     const { breaker, rateLimit, maxInFlight } = policy;
     // What the sink refuses in a row, of this subscription alone: others may suit it better. Who pulls asks for the next.
-    const own = demand === undefined ? new Breaker({ ...breaker, failures: BREAKER_REJECTS }, ["refused"]) : undefined;
+    const own = demand === undefined ? [new Breaker({ ...breaker, failures: BREAKER_REJECTS }, ["refused"])] : [];
     const bucket = rateLimit && new TokenBucket(rateLimit, clock.now());
-    this.#breakers = own === undefined ? [originBreaker] : [originBreaker, own];
+    this.#breakers = [originBreaker, ...own];
     const asked = demand && new DemandGate(demand);
     const some = [bucket, asked].filter((gate) => gate !== undefined);
     this.gates = new Gates([...this.#breakers, new Pace(maxInFlight), ...some], clock, onOpen);

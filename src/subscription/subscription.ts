@@ -31,7 +31,7 @@ export interface DeliveryInput {
   readonly format?: "binary" | "structured" | "batch";
   /** Of format `batch`. */
   readonly batch?: { readonly maxEvents?: number; readonly maxBytes?: number; readonly maxWait?: string };
-  /** `key`: by the attribute `partitionkey`; or the attribute, and what a dead letter does to those behind it. */
+  /** `key`: by the attribute `partitionkey`; or the attribute, what a dead letter does to those behind it, and how many may wait in the store. */
   readonly ordering?:
     | "none"
     | "key"

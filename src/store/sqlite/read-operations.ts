@@ -33,9 +33,11 @@ function readExisting(connection: Connection): Operation {
 }
 
 function readCounts(connection: Connection): Operation {
-  const parked = connection.prepare<{ count: number; scheduled: number | null; dueAt: number | null }>(`
-    SELECT count(*) AS count, sum(scheduled) AS scheduled, min(due_at) AS dueAt
-    FROM delivery WHERE subscription = ? AND state = 'parked'`);
+  const parked = connection.prepare<{ count: number; dueAt: number | null }>(`
+    SELECT count(*) AS count, min(due_at) AS dueAt FROM delivery WHERE subscription = ? AND state = 'parked'`);
+  const timed = connection.prepare<{ count: number }>(
+    "SELECT count(*) AS count FROM delivery WHERE subscription = ? AND scheduled = 1",
+  );
   const dead = connection.prepare<{ count: number }>(
     "SELECT count(*) AS count FROM delivery WHERE subscription = ? AND state = 'dead'",
   );
@@ -47,7 +49,7 @@ function readCounts(connection: Connection): Operation {
   );
   return (subscription: string) => {
     const retries = parked.get(subscription);
-    const scheduled = retries?.scheduled ?? 0;
+    const scheduled = timed.get(subscription)?.count ?? 0;
     const result: RowCounts = {
       parked: (retries?.count ?? 0) - scheduled,
       scheduled,

@@ -8,8 +8,6 @@
  * for it alone. Attempts are JSON of `AttemptRecord`, numbered by `n` over the whole life of the delivery;
  * `last_attempt` is the newest one that was not cut off, and has number `last_n`.
  *
- * Rows are counted from indexes alone: `delivery_parked` has `scheduled` for that, as millions of rows may be scheduled.
- *
  * A parked row, and a dead one that `blocks`, holds its `order_key`; only those stand in the index by key, so that a
  * subscription without order pays nothing for it. A parked row without `due_at` waits behind another of its key.
  */
@@ -74,7 +72,6 @@ export const migrations = [
   `,
   `
   CREATE INDEX delivery_blocking ON delivery (subscription) WHERE blocks = 1;
-  DROP INDEX delivery_parked;
-  CREATE INDEX delivery_parked ON delivery (subscription, due_at, scheduled) WHERE state = 'parked';
+  CREATE INDEX delivery_scheduled ON delivery (subscription) WHERE scheduled = 1;
   `,
 ];
